@@ -1,0 +1,67 @@
+//! What every way into the product gives: parameter sets, then access units, until it fails.
+//!
+//! A source makes no second attempt; whoever drives it asks `reconnect` when to build a new one.
+
+use std::future::Future;
+
+use tarsier_types::{AccessUnit, ParameterSets, UtcMs};
+use tarsier_wire::Problem;
+
+/// What comes out of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceEvent {
+    /// Units after this one are decoded with these. Always first, and again whenever they change; the unit
+    /// after it is a keyframe.
+    Parameters(ParameterSets),
+    /// One access unit, its times made true by `timeline`.
+    Unit(AccessUnit),
+    /// A new run: the camera's clock jumped, so the next unit's times are not continuous with the last. The
+    /// wall-clock time of the next keyframe's picture.
+    NewRun {
+        /// When the picture at the run's time zero was taken.
+        zero: UtcMs,
+    },
+    /// Something that a good camera would not do; counted, never fatal.
+    Anomaly(Anomaly),
+}
+
+/// Misbehaviour of a camera or a network, counted by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Anomaly {
+    /// RTP packets are missing.
+    PacketsLost(u32),
+    /// A timestamp jumped forwards or backwards beyond what a pause explains.
+    TimestampJump,
+    /// A timestamp did not advance.
+    TimestampStill,
+    /// An access unit could not be read and was left out.
+    BrokenUnit,
+    /// Parameter sets changed within the session.
+    ParametersChanged,
+}
+
+/// Why a source ended or could not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem:?}: {detail}")]
+pub struct SourceError {
+    /// What to tell the person.
+    pub problem: Problem,
+    /// Another engine may be able to read it.
+    pub other_engine: bool,
+    /// Details for the log; never holds credentials.
+    pub detail: String,
+}
+
+/// A connection to one stream.
+pub trait Source: Send {
+    /// Waits for what comes next. After an error the source is of no more use. Cancel-safe.
+    fn next(&mut self) -> impl Future<Output = Result<SourceEvent, SourceError>> + Send;
+
+    /// Nobody watches live: the source may gather packets for up to this long before it looks at them, which
+    /// saves wake-ups. Zero means at once.
+    fn set_patience(&mut self, patience: std::time::Duration);
+
+    /// Ends the session politely (RTSP TEARDOWN), within a second.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}

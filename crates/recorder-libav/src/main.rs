@@ -1,0 +1,2 @@
+//! recorder-libav
+fn main() {}

@@ -1,0 +1,2 @@
+//! transcoder
+fn main() {}
