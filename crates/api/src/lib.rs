@@ -1,1 +1,51 @@
-//! api
+//! Words between the hub and its clients: what may be asked, what is answered, what went wrong.
+//!
+//! The types here are the only source of the OpenAPI document and of `ui/src/hub/generated/`. What does not
+//! belong here: how an answer is found, HTTP.
+
+pub mod camera;
+pub mod event;
+pub mod live;
+pub mod problem;
+pub mod rights;
+pub mod system;
+pub mod timeline;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+/// A bounded list: `next` is what to pass as `after` for the following page, absent on the last one.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// Where the next page begins.
+    pub next: Option<String>,
+}
+
+/// Calls `visit` once for each type that the UI is generated from.
+#[macro_export]
+macro_rules! for_each_exported_type {
+    ($visit:ident) => {
+        $visit!($crate::Page<$crate::camera::Camera>);
+        $visit!($crate::camera::Camera);
+        $visit!($crate::camera::NewCamera);
+        $visit!($crate::camera::CameraChange);
+        $visit!($crate::camera::CameraTest);
+        $visit!($crate::camera::CameraTestResult);
+        $visit!($crate::camera::CameraStatus);
+        $visit!($crate::camera::RecorderItem);
+        $visit!($crate::event::Event);
+        $visit!($crate::live::MseRequest);
+        $visit!($crate::live::MseMessage);
+        $visit!($crate::problem::Problem);
+        $visit!($crate::rights::Session);
+        $visit!($crate::system::System);
+        $visit!($crate::system::Storage);
+        $visit!($crate::system::RecordingSwitch);
+        $visit!($crate::system::NewDemo);
+        $visit!($crate::timeline::Timeline);
+        $visit!($crate::timeline::SegmentItem);
+    };
+}

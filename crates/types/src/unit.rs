@@ -13,7 +13,7 @@ pub enum Codec {
     H264,
     /// ITU-T H.265. Written `hevc` by FFmpeg.
     Hevc,
-    /// AOMedia AV1.
+    /// AV1 of the Alliance for Open Media.
     Av1,
     /// Motion JPEG.
     Mjpeg,

@@ -1,0 +1,53 @@
+//! `GET /live/{camera}/{stream}/mse`: a WebSocket for Media Source Extensions.
+//!
+//! The client's first message is [`MseRequest`] as text. The server answers with [`MseMessage`]s as text and,
+//! behind each `Init`, binary messages: first `ftyp moov`, then one `[prft] moof mdat` for each access unit,
+//! the last GOP at once. The `prft` box (ISO/IEC 14496-12 section 8.16.5) tells when the unit's last byte
+//! reached the recorder. Media time starts at 0 with each `Init` and the unit before it is never needed again:
+//! a client puts the new run behind what it has buffered (`timestampOffset`), or begins anew.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+use crate::problem::Problem;
+
+/// What the client can play.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct MseRequest {
+    /// RFC 6381 codecs for which `MediaSource.isTypeSupported` said yes: `avc1.640028`, `hvc1.1.6.L93.B0`. A
+    /// family is enough: the server asks only whether the stream's coding (`avc1`, `hvc1`, `av01`) is among them.
+    pub codecs: Vec<String>,
+}
+
+/// What the server says between the pictures.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MseMessage {
+    /// The next binary message is an init segment for this type.
+    Init {
+        /// `video/mp4; codecs="avc1.640028"`
+        mime: String,
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+        /// Which stream is sent (`auto` may move).
+        stream: crate::camera::Stream,
+    },
+    /// No pictures now; they follow by themselves.
+    Waiting {
+        /// Why, and what is being done.
+        problem: Problem,
+    },
+    /// This viewer was too slow: whole GOPs were left out.
+    Skipped {
+        /// How many access units.
+        units: u32,
+    },
+    /// Nothing will follow.
+    Ended {
+        /// Why.
+        problem: Problem,
+    },
+}

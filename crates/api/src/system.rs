@@ -1,0 +1,119 @@
+//! The machine, the disks, the hub itself.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+use utoipa::ToSchema;
+
+/// `GET /api/v1/system`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct System {
+    /// Of the hub.
+    pub version: String,
+    /// When the hub started.
+    #[ts(type = "number")]
+    pub started_utc_ms: i64,
+    /// Its clock now: what the UI counts from.
+    #[ts(type = "number")]
+    pub now_utc_ms: i64,
+    /// IANA time zone of the machine, for local days.
+    pub time_zone: String,
+    /// CPU of the whole machine.
+    pub machine_cpu_percent: f64,
+    /// Processors.
+    pub cores: u32,
+    /// Memory of the machine.
+    #[ts(type = "number")]
+    pub memory_total_bytes: u64,
+    /// Memory in use.
+    #[ts(type = "number")]
+    pub memory_used_bytes: u64,
+    /// CPU of the hub, of one core.
+    pub hub_cpu_percent: f64,
+    /// Resident memory of the hub.
+    #[ts(type = "number")]
+    pub hub_rss_bytes: u64,
+    /// Cameras that are being recorded now.
+    pub recording_cameras: u32,
+    /// Cameras that should be connected and are not.
+    pub offline_cameras: u32,
+    /// All cameras.
+    pub cameras: u32,
+    /// Recording is paused by somebody.
+    pub is_paused: bool,
+    /// How many demo cameras the hub serves.
+    pub demo_cameras: u32,
+}
+
+/// `GET /api/v1/storage`.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct Storage {
+    /// The places for segments, the one written to first.
+    pub tiers: Vec<Tier>,
+    /// What each camera holds.
+    pub cameras: Vec<CameraUsage>,
+}
+
+/// A place for segments.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct Tier {
+    /// Its identity, as in `tarsier-tier.json`.
+    pub id: String,
+    /// `cache`, `archive`, `object_store`.
+    pub kind: String,
+    /// Where.
+    pub root: String,
+    /// It can be written to.
+    pub is_writable: bool,
+    /// Size of the disk.
+    #[ts(type = "number")]
+    pub disk_total_bytes: u64,
+    /// Free for us on that disk.
+    #[ts(type = "number")]
+    pub disk_available_bytes: u64,
+    /// Footage of ours on it.
+    #[ts(type = "number")]
+    pub footage_bytes: u64,
+    /// Segments of ours on it.
+    #[ts(type = "number")]
+    pub segments: u64,
+    /// How fast it fills, measured over the last hour of footage.
+    #[ts(type = "number")]
+    pub bytes_per_day: u64,
+    /// Days until it is full at that speed; absent while nothing is recorded.
+    pub days_left: Option<f64>,
+}
+
+/// What a camera holds.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct CameraUsage {
+    /// Which.
+    pub camera_id: String,
+    /// Bytes of both streams.
+    #[ts(type = "number")]
+    pub footage_bytes: u64,
+    /// Segments of both streams.
+    #[ts(type = "number")]
+    pub segments: u64,
+    /// Its oldest footage.
+    #[ts(type = "number | null")]
+    pub oldest_utc_ms: Option<i64>,
+    /// Its newest footage.
+    #[ts(type = "number | null")]
+    pub newest_utc_ms: Option<i64>,
+}
+
+/// `PUT /api/v1/recording`: pause or resume everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordingSwitch {
+    /// Nothing is written while true; live goes on.
+    pub paused: bool,
+}
+
+/// `POST /api/v1/demo`: start so many demo cameras inside the hub and add them; answers with the cameras.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDemo {
+    /// How many, 1 to 16.
+    pub cameras: u16,
+}
