@@ -1,2 +1,29 @@
-//! recorder
-fn main() {}
+//! `tarsier-recorder`: one camera by the pure-Rust engine. Links no C media code, which keeps it under 8 MB.
+
+use tarsier_ingest::{RtspSource, SourceError};
+use tarsier_record::OpenSource;
+use tarsier_types::{Credentials, SystemClock};
+use tarsier_wire::{Engine, ProbeReport, ProbeRequest, StreamConfig};
+
+struct Rtsp;
+
+impl OpenSource for Rtsp {
+    type Source = RtspSource;
+
+    async fn open(
+        &self,
+        stream: &StreamConfig,
+        credentials: Option<&Credentials>,
+        clock: SystemClock,
+    ) -> Result<RtspSource, SourceError> {
+        RtspSource::open(&stream.url, credentials, stream.transport, clock).await
+    }
+
+    async fn probe(&self, request: &ProbeRequest, clock: SystemClock) -> ProbeReport {
+        tarsier_ingest::probe(request, clock).await
+    }
+}
+
+fn main() {
+    tarsier_record::main(Engine::Rust, Rtsp)
+}

@@ -50,7 +50,9 @@ pub fn encode<M: Serialize>(message: &M, payload_bytes: usize) -> Result<Bytes, 
 }
 
 /// Takes the next whole message out of what was read; `None` if more must be read first.
-pub fn decode<M: DeserializeOwned>(read: &mut BytesMut) -> Result<Option<(M, Bytes)>, FramingError> {
+pub fn decode<M: DeserializeOwned>(
+    read: &mut BytesMut,
+) -> Result<Option<(M, Bytes)>, FramingError> {
     let Some(lengths) = read.first_chunk::<8>() else { return Ok(None) };
     let [h0, h1, h2, h3, p0, p1, p2, p3] = *lengths;
     let header = u32::from_be_bytes([h0, h1, h2, h3]);

@@ -1,7 +1,9 @@
 //! What recorder and hub say to each other. postcard numbers the variants: append only, never reorder.
 
 use serde::{Deserialize, Serialize};
-use tarsier_types::{CameraId, Dts, GapReason, ParameterSets, Part, Pts, StreamKind, Ticks, Track, UtcMs, UtcRange};
+use tarsier_types::{
+    CameraId, Dts, GapReason, ParameterSets, Part, Pts, StreamKind, Ticks, Track, UtcMs, UtcRange,
+};
 
 use crate::config::Engine;
 
@@ -101,6 +103,13 @@ pub enum ToHub {
         stream: StreamKind,
         /// How many.
         units: u32,
+    },
+    /// The disk cannot be written to, or can be again (`None`). The stream goes on being read meanwhile.
+    Disk {
+        /// Which stream.
+        stream: StreamKind,
+        /// What the operating system said, and where.
+        problem: Option<String>,
     },
 }
 

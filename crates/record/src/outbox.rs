@@ -1,0 +1,250 @@
+//! Brain: what waits for the hub, and what is left out when the hub is slow or away.
+//!
+//! Recording never waits for the hub. Facts about files are kept until they are said (and those about the open
+//! file are said again to a new hub); live access units are dropped down to the next keyframe once more than
+//! [`LIVE_BYTES`] wait. What does not belong here: the socket.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use tarsier_types::StreamKind;
+use tarsier_wire::{LinkState, ToHub};
+
+/// Live units that may wait: about 8 s of a 8 Mbit/s camera, far more than a hub is ever behind.
+const LIVE_BYTES: usize = 8 << 20;
+/// Facts that may wait for a hub that is away: closed segments of more than a day.
+const FACTS: usize = 2048;
+
+#[derive(Debug, Default)]
+struct Standing {
+    link: Option<LinkState>,
+    opened: Option<ToHub>,
+    parts: Vec<ToHub>,
+    disk: Option<String>,
+}
+
+/// A message and its payload.
+pub(crate) type Outgoing = (ToHub, Bytes);
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    is_connected: bool,
+    facts: VecDeque<ToHub>,
+    live: VecDeque<Outgoing>,
+    live_bytes: usize,
+    skipping: BTreeMap<StreamKind, u32>,
+    standing: BTreeMap<StreamKind, Standing>,
+}
+
+impl Outbox {
+    /// A hub answered: everything that it must know comes first, in the order in which it happened.
+    pub(crate) fn connected(&mut self, hello: ToHub) {
+        self.is_connected = true;
+        self.forget_live();
+        let kept = std::mem::take(&mut self.facts);
+        self.facts.push_back(hello);
+        self.facts.extend(kept);
+        for (stream, standing) in &self.standing {
+            let link = standing.link.clone().map(|state| ToHub::Link { stream: *stream, state });
+            let problem = standing
+                .disk
+                .clone()
+                .map(|text| ToHub::Disk { stream: *stream, problem: Some(text) });
+            self.facts.extend(link.into_iter().chain(problem));
+            self.facts.extend(standing.opened.iter().chain(&standing.parts).cloned());
+        }
+    }
+
+    /// The hub is gone: what is about files waits, the rest is of no use later.
+    pub(crate) fn disconnected(&mut self) {
+        self.is_connected = false;
+        self.forget_live();
+        self.facts.retain(|fact| matches!(fact, ToHub::SegmentClosed { .. } | ToHub::Gap { .. }));
+    }
+
+    fn forget_live(&mut self) {
+        self.live.clear();
+        self.live_bytes = 0;
+        self.skipping.clear();
+    }
+
+    /// Something that happened.
+    pub(crate) fn fact(&mut self, fact: ToHub) {
+        self.remember(&fact);
+        let outlives_hub = matches!(fact, ToHub::SegmentClosed { .. } | ToHub::Gap { .. });
+        if !self.is_connected && !outlives_hub {
+            return;
+        }
+        if self.facts.len() >= FACTS {
+            // The hub finds closed files on the disk by itself; the oldest fact is the one that it misses least.
+            self.facts.pop_front();
+        }
+        self.facts.push_back(fact);
+    }
+
+    fn remember(&mut self, fact: &ToHub) {
+        match fact {
+            ToHub::Link { stream, state } => {
+                self.standing.entry(*stream).or_default().link = Some(state.clone());
+            }
+            ToHub::Disk { stream, problem } => {
+                self.standing.entry(*stream).or_default().disk.clone_from(problem);
+            }
+            ToHub::SegmentOpened { stream, .. } => {
+                let standing = self.standing.entry(*stream).or_default();
+                standing.opened = Some(fact.clone());
+                standing.parts.clear();
+            }
+            ToHub::FragmentWritten { stream, .. } => {
+                self.standing.entry(*stream).or_default().parts.push(fact.clone());
+            }
+            ToHub::SegmentClosed { stream, .. } => {
+                let standing = self.standing.entry(*stream).or_default();
+                standing.opened = None;
+                standing.parts.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// Parameters or an access unit for those who watch.
+    pub(crate) fn live(&mut self, stream: StreamKind, message: ToHub, payload: Bytes) {
+        if !self.is_connected {
+            return;
+        }
+        let is_keyframe = matches!(message, ToHub::LiveUnit { is_keyframe: true, track, .. }
+            if track == tarsier_types::Track::Video);
+        let is_parameters = matches!(message, ToHub::LiveParameters { .. });
+        let is_full = self.live_bytes + payload.len() > LIVE_BYTES;
+        if let Some(units) = self.skipping.get_mut(&stream) {
+            if !is_parameters && (!is_keyframe || is_full) {
+                *units += 1;
+                return;
+            }
+            if is_keyframe {
+                let units = *units;
+                self.skipping.remove(&stream);
+                self.live.push_back((ToHub::LiveSkipped { stream, units }, Bytes::new()));
+            }
+        } else if is_full && !is_parameters {
+            self.skipping.insert(stream, 1);
+            return;
+        }
+        self.live_bytes += payload.len();
+        self.live.push_back((message, payload));
+    }
+
+    /// What to send next: facts before pictures.
+    pub(crate) fn pop(&mut self) -> Option<Outgoing> {
+        if !self.is_connected {
+            return None;
+        }
+        if let Some(fact) = self.facts.pop_front() {
+            return Some((fact, Bytes::new()));
+        }
+        let (message, payload) = self.live.pop_front()?;
+        self.live_bytes -= payload.len();
+        Some((message, payload))
+    }
+
+    /// Everything was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.live.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tarsier_types::{Dts, GapReason, Pts, Ticks, Track, UtcMs, UtcRange};
+
+    use super::*;
+
+    fn unit(is_keyframe: bool, bytes: usize) -> (ToHub, Bytes) {
+        let message = ToHub::LiveUnit {
+            stream: StreamKind::Main,
+            track: Track::Video,
+            pts: Pts(0),
+            dts: Dts(0),
+            duration: Ticks(3600),
+            is_keyframe,
+            arrived_utc_us: 0,
+        };
+        (message, Bytes::from(vec![0; bytes]))
+    }
+
+    fn gap() -> ToHub {
+        let range = UtcRange::new(UtcMs(1), UtcMs(2));
+        ToHub::Gap { stream: StreamKind::Main, range, reason: GapReason::Camera }
+    }
+
+    fn beat() -> ToHub {
+        ToHub::Heartbeat { streams: Vec::new() }
+    }
+
+    /// `K` keyframe and `f` other picture of a quarter of the limit; `.` sends one message.
+    fn run(script: &str) -> String {
+        let mut outbox = Outbox::default();
+        outbox.connected(beat());
+        outbox.pop();
+        let mut sent = String::new();
+        for letter in script.chars() {
+            match letter {
+                '.' => match outbox.pop() {
+                    Some((ToHub::LiveUnit { is_keyframe: true, .. }, _)) => sent.push('K'),
+                    Some((ToHub::LiveUnit { .. }, _)) => sent.push('f'),
+                    Some((ToHub::LiveSkipped { units, .. }, _)) => {
+                        sent.push_str(&format!("[-{units}]"))
+                    }
+                    Some(_) => sent.push('?'),
+                    None => sent.push('_'),
+                },
+                letter => {
+                    let (message, payload) = unit(letter == 'K', LIVE_BYTES / 4);
+                    outbox.live(StreamKind::Main, message, payload);
+                }
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn a_slow_hub_loses_down_to_the_next_keyframe_and_no_part_of_a_gop_after_that() {
+        assert_eq!(run("Kfff...."), "Kfff", "nothing is lost below the limit");
+        assert_eq!(
+            run("Kffffff..ffKf......"),
+            "Kfff[-5]K",
+            "what follows a loss begins with a keyframe"
+        );
+        assert_eq!(
+            run("KffffKK.....K..."),
+            "Kfff_[-4]K_",
+            "a keyframe that finds no room is left out as well"
+        );
+    }
+
+    #[test]
+    fn facts_about_files_wait_for_the_next_hub_and_heartbeats_do_not() {
+        let mut outbox = Outbox::default();
+        outbox.fact(gap());
+        outbox.fact(beat());
+        assert_eq!(outbox.pop(), None, "nothing can be sent without a hub");
+        outbox.connected(beat());
+        assert_eq!(outbox.pop().map(|(m, _)| m), Some(beat()), "hello first");
+        assert_eq!(outbox.pop().map(|(m, _)| m), Some(gap()), "the gap was kept");
+        assert!(outbox.is_empty(), "the old heartbeat is of no use");
+    }
+
+    #[test]
+    fn a_new_hub_hears_about_the_open_file_again() {
+        let mut outbox = Outbox::default();
+        let state = LinkState::Connecting { attempt: 1 };
+        let link = ToHub::Link { stream: StreamKind::Main, state };
+        outbox.connected(beat());
+        outbox.fact(link.clone());
+        while outbox.pop().is_some() {}
+        outbox.disconnected();
+        outbox.connected(beat());
+        outbox.pop();
+        assert_eq!(outbox.pop().map(|(m, _)| m), Some(link));
+    }
+}
