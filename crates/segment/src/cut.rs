@@ -1,0 +1,307 @@
+//! Where fragments and segments end. One question for each access unit: what must end before it?
+//!
+//! A **segment** ends before the first video keyframe
+//! - at or after the next multiple of its length on the wall clock (multiples of Unix time, so a day begins one), or
+//! - after the parameter sets changed, or
+//! - after twice its length of media time: the wall clock may have been set back meanwhile.
+//!
+//! It never ends before anything else. A camera that sends no keyframe for minutes ("smart" GOPs) makes a segment
+//! that is too long, because a file that begins with an undecodable picture would be worth nothing.
+//! Sound never ends a segment: what comes before the keyframe belongs to the segment before it.
+//!
+//! A **fragment** ends before a video keyframe, and before a unit that would make it longer than a second or
+//! larger than 8 MiB. Pictures are measured by pictures; sound, which runs a little ahead or behind, counts only
+//! where pictures fail to come. In a stream that is all keyframes a fragment holds a second of them: one for each
+//! picture would be one disk sync for each picture.
+//!
+//! What does not belong here: bytes, files, and what to do with units that come before the first keyframe.
+
+use tarsier_types::{AccessUnit, Dts, Ticks, Track, UtcMs};
+
+/// The longest that a fragment may be. What a power cut may cost (SPEC section 3).
+pub const MAX_FRAGMENT_SPAN: Ticks = Ticks(Ticks::PER_SECOND);
+/// The most payload of a fragment (unless one access unit is larger): it waits in memory.
+pub const MAX_FRAGMENT_BYTES: u64 = 8 << 20;
+/// The most access units of a fragment: a stream whose timestamps stand still must not fill the memory.
+pub const MAX_FRAGMENT_UNITS: u32 = 4096;
+/// How much longer than the pictures' second the sound of one fragment may be, before it ends the fragment itself:
+/// a quarter. Sound and pictures of a camera are interleaved more closely than that (guess).
+const AUDIO_SLACK: Ticks = Ticks(Ticks::PER_SECOND / 4);
+
+/// What must end before the unit that was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing: it goes where the unit before it went.
+    Nothing,
+    /// The fragment. The unit is the first of a new one in the same file.
+    Fragment,
+    /// The fragment and the segment, if there is one. The unit is the first of a new file.
+    Segment,
+}
+
+/// Decides for one stream. Units that come while [`Self::is_open`] is false cannot be stored: nothing decodes them.
+#[derive(Debug)]
+pub struct Cutter {
+    segment_ms: i64,
+    open: Option<Open>,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+struct Open {
+    ends_after: UtcMs,
+    started: Dts,
+    parameters_changed: bool,
+    fragment: Gathered,
+}
+
+/// What is in the fragment so far.
+#[derive(Debug, Default)]
+struct Gathered {
+    video_start: Option<Dts>,
+    audio_start: Option<Dts>,
+    has_dependent_pictures: bool,
+    bytes: u64,
+    units: u32,
+}
+
+impl Cutter {
+    /// For segments of that length (60 to 900 by SPEC section 3; at least 1).
+    pub fn new(segment_seconds: u32) -> Self {
+        Self { segment_ms: i64::from(segment_seconds.max(1)) * 1000, open: None }
+    }
+
+    /// What must end before `unit`, which was taken at `at`. Must be asked once for each unit, in order.
+    pub fn handle(&mut self, unit: &AccessUnit, at: UtcMs) -> Cut {
+        let is_video_keyframe = unit.track == Track::Video && unit.is_keyframe;
+        let cut = match &mut self.open {
+            None if !is_video_keyframe => return Cut::Nothing,
+            None => Cut::Segment,
+            Some(open) if is_video_keyframe && open.is_over(unit.dts, at, self.segment_ms) => {
+                Cut::Segment
+            }
+            Some(open) if open.fragment.must_end_before(unit, is_video_keyframe) => {
+                open.fragment = Gathered::default();
+                Cut::Fragment
+            }
+            Some(_) => Cut::Nothing,
+        };
+        if cut == Cut::Segment {
+            self.open = Some(Open::begin(unit.dts, at, self.segment_ms));
+        }
+        if let Some(open) = &mut self.open {
+            open.fragment.add(unit);
+        }
+        cut
+    }
+
+    /// From now on units need other parameter sets: the next video keyframe begins a segment.
+    /// To be told before that keyframe is asked about.
+    pub fn parameters_changed(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.parameters_changed = true;
+        }
+    }
+
+    /// The caller ended the fragment itself (nothing had come for a while): the next unit begins another.
+    pub fn fragment_ended(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.fragment = Gathered::default();
+        }
+    }
+
+    /// The caller ended the segment itself (the run ended, recording stopped): nothing is open until the next keyframe.
+    pub fn segment_ended(&mut self) {
+        self.open = None;
+    }
+
+    /// A segment has begun, and units belong to it.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
+impl Open {
+    fn begin(dts: Dts, at: UtcMs, segment_ms: i64) -> Self {
+        let ends_after =
+            UtcMs(at.0.div_euclid(segment_ms).saturating_add(1).saturating_mul(segment_ms));
+        Self { ends_after, started: dts, parameters_changed: false, fragment: Gathered::default() }
+    }
+
+    /// May end before a keyframe that is decoded at `dts` and was taken at `at`.
+    fn is_over(&self, dts: Dts, at: UtcMs, segment_ms: i64) -> bool {
+        let length = Ticks::from_millis(segment_ms);
+        self.parameters_changed
+            || at >= self.ends_after
+            || dts.0.saturating_sub(self.started.0) >= 2 * length.0
+    }
+}
+
+impl Gathered {
+    fn must_end_before(&self, unit: &AccessUnit, is_video_keyframe: bool) -> bool {
+        let end = unit.dts.0.saturating_add(unit.duration.0);
+        let over = |start: Option<Dts>, most: Ticks| {
+            start.is_some_and(|start| end.saturating_sub(start.0) > most.0)
+        };
+        let slack = MAX_FRAGMENT_SPAN + AUDIO_SLACK;
+        let is_too_long = match (unit.track, self.video_start) {
+            (Track::Video, _) => {
+                over(self.video_start, MAX_FRAGMENT_SPAN) || over(self.audio_start, slack)
+            }
+            (Track::Audio, Some(_)) => {
+                over(self.video_start, slack) || over(self.audio_start, slack)
+            }
+            (Track::Audio, None) => over(self.audio_start, MAX_FRAGMENT_SPAN),
+        };
+        let bytes = self.bytes.saturating_add(u64::try_from(unit.data.len()).unwrap_or(u64::MAX));
+        self.units > 0
+            && (is_too_long
+                || bytes > MAX_FRAGMENT_BYTES
+                || self.units >= MAX_FRAGMENT_UNITS
+                || (is_video_keyframe && self.has_dependent_pictures))
+    }
+
+    fn add(&mut self, unit: &AccessUnit) {
+        match unit.track {
+            Track::Video => {
+                self.video_start.get_or_insert(unit.dts);
+                self.has_dependent_pictures |= !unit.is_keyframe;
+            }
+            Track::Audio => {
+                self.audio_start.get_or_insert(unit.dts);
+            }
+        }
+        self.bytes = self.bytes.saturating_add(u64::try_from(unit.data.len()).unwrap_or(u64::MAX));
+        self.units = self.units.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tarsier_types::Pts;
+
+    use super::*;
+
+    /// Plays a script to a cutter for segments of 4 s. Wall clock and media time begin at 0; a picture takes `step_ms`.
+    ///
+    /// `K` keyframe, `f` other picture, `B` other picture of 5 MiB, `a` sound of a step's length (takes no time),
+    /// `.` a step without a picture, `P` the parameters change, `<` and `>` the wall clock is set by 10 s,
+    /// `!` the caller ends the fragment, `x` the caller ends the segment.
+    /// The answer: `[segment|fragments]`; what stands outside of brackets could not be stored.
+    fn run(step_ms: i64, script: &str) -> String {
+        let mut cutter = Cutter::new(4);
+        let (mut media, mut set_by, mut shown) = (Dts(900_000), 0, String::new());
+        let step = Ticks::from_millis(step_ms);
+        for letter in script.chars() {
+            match letter {
+                '.' => media = media + step,
+                'P' => cutter.parameters_changed(),
+                '!' => {
+                    cutter.fragment_ended();
+                    shown.push('!');
+                }
+                'x' => {
+                    cutter.segment_ended();
+                    shown.push(']');
+                }
+                '<' => set_by -= 10_000,
+                '>' => set_by += 10_000,
+                _ => {
+                    let unit = AccessUnit {
+                        track: if letter == 'a' { Track::Audio } else { Track::Video },
+                        pts: Pts(media.0),
+                        dts: media,
+                        duration: step,
+                        is_keyframe: matches!(letter, 'K' | 'a'),
+                        arrived: UtcMs(0),
+                        data: if letter == 'B' {
+                            vec![0; 5 << 20].into()
+                        } else {
+                            Bytes::from_static(b"x")
+                        },
+                    };
+                    let at = UtcMs((media - Dts(900_000)).to_millis() + set_by);
+                    let was_open = cutter.is_open();
+                    shown.push_str(match (cutter.handle(&unit, at), was_open) {
+                        (Cut::Nothing, _) => "",
+                        (Cut::Fragment, _) => "|",
+                        (Cut::Segment, true) => "][",
+                        (Cut::Segment, false) => "[",
+                    });
+                    shown.push(letter);
+                    if letter != 'a' {
+                        media = media + step;
+                    }
+                }
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn a_segment_begins_with_the_first_keyframe_at_or_after_a_multiple() {
+        insta::assert_snapshot!(run(1000, "KfKfKfKf"), @"[K|f|K|f][K|f|K|f");
+        insta::assert_snapshot!(run(500, "KfKfKfKfKfKf"), @"[Kf|Kf|Kf|Kf][Kf|Kf");
+        insta::assert_snapshot!(run(1000, "..KfKfKfKf"), @"[K|f][K|f|K|f][K|f");
+        insta::assert_snapshot!(run(1000, "KffKfffffffKf"), @"[K|f|f|K|f|f|f|f|f|f|f][K|f");
+    }
+
+    #[test]
+    fn nothing_is_stored_before_the_first_keyframe() {
+        insta::assert_snapshot!(run(1000, "affKa"), @"aff[K|a");
+        insta::assert_snapshot!(run(1000, "KfxafKf"), @"[K|f]af[K|f");
+    }
+
+    #[test]
+    fn sound_belongs_to_the_segment_before_the_keyframe() {
+        insta::assert_snapshot!(run(500, "KafafafafafafafaaKaf"), @"[Kaf|afaf|afaf|afaf|aa][Kaf");
+    }
+
+    #[test]
+    fn a_fragment_has_a_second_of_pictures() {
+        insta::assert_snapshot!(run(250, "KfffffffffffKfff"), @"[Kfff|ffff|ffff|Kfff");
+        insta::assert_snapshot!(run(400, "KfffKf"), @"[Kf|ff|Kf");
+        insta::assert_snapshot!(run(1500, "KffK"), @"[K|f|f][K");
+    }
+
+    #[test]
+    fn a_stream_of_keyframes_has_a_fragment_for_each_second_and_not_for_each_picture() {
+        insta::assert_snapshot!(run(250, "KKKKKKKKfKK"), @"[KKKK|KKKK|f|KK");
+    }
+
+    #[test]
+    fn where_pictures_fail_to_come_sound_ends_the_fragment() {
+        insta::assert_snapshot!(run(250, "KafafafKaf"), @"[Kafafaf|Kaf");
+        insta::assert_snapshot!(run(250, "Kafa.a.a.a.a.a.a.a.a.a.a.aK"), @"[Kafaaa|aaaa|aaaa|aK");
+    }
+
+    #[test]
+    fn a_fragment_that_waits_in_memory_is_bounded() {
+        insta::assert_snapshot!(run(10, "KfBfBBf"), @"[KfBf|B|Bf");
+        let still = "K".to_owned() + &"f".repeat(5000);
+        let first = run(0, &still).find('|');
+        assert_eq!(
+            first,
+            Some(1 + 4096),
+            "a stream that stands still is cut by the number of its units"
+        );
+    }
+
+    #[test]
+    fn changed_parameters_begin_a_segment_at_the_keyframe() {
+        insta::assert_snapshot!(run(500, "KfKfPKfKf"), @"[Kf|Kf][Kf|Kf");
+        insta::assert_snapshot!(run(500, "KfPfKfKf"), @"[Kf|f][Kf|Kf");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_cannot_make_a_segment_longer_than_twice_its_length() {
+        insta::assert_snapshot!(run(1000, "Kf<KfKfKfKfKfKf"), @"[K|f|K|f|K|f|K|f][K|f][K|f|K|f");
+        insta::assert_snapshot!(run(1000, "Kf>KfKfKf"), @"[K|f][K|f|K|f][K|f");
+    }
+
+    #[test]
+    fn a_fragment_that_the_caller_ended_is_not_ended_again() {
+        insta::assert_snapshot!(run(250, "Kff!ffffff!Kf"), @"[Kff!ffff|ff!Kf");
+    }
+}
