@@ -18,7 +18,7 @@ use crate::counters::Counters;
 use crate::files::{Files, NewFile};
 use crate::link::HubLink;
 use crate::open::OpenSource;
-use crate::recording::{Action, Clockwork, Recording};
+use crate::recording::{Action, Recording};
 
 /// While nobody watches, packets may gather this long before they are looked at: a third of the wake-ups.
 const PATIENCE: Duration = Duration::from_millis(150);
@@ -159,22 +159,19 @@ impl<O: OpenSource> StreamTask<O> {
                     }
                     Some(StreamCommand::Stop) | None => return Played::Stop,
                 },
-                Some(problem) = self.disk_failed.recv() => self.disk_failure(problem),
+                Some(problem) = self.disk_failed.recv() => {
+                    self.disk_failure(problem);
+                    self.act();
+                }
                 event = source.next() => match event {
-                    Ok(event) => {
-                        if self.take(event, reconnector) == Clockwork::Stepped {
-                            let detail = "the wall clock was stepped; a new run begins".to_owned();
-                            let problem = Problem::Disconnected;
-                            return Played::Failed(SourceError { problem, other_engine: false, detail });
-                        }
-                    }
+                    Ok(event) => self.take(event, reconnector),
                     Err(error) => return Played::Failed(error),
                 },
             }
         }
     }
 
-    fn take(&mut self, event: SourceEvent, reconnector: &mut Reconnector) -> Clockwork {
+    fn take(&mut self, event: SourceEvent, reconnector: &mut Reconnector) {
         match &event {
             SourceEvent::Parameters(parameters) => {
                 self.state.parameters = Some(parameters.clone());
@@ -206,9 +203,8 @@ impl<O: OpenSource> StreamTask<O> {
             }
             SourceEvent::NewRun { .. } => {}
         }
-        let clockwork = self.recording.source(event);
+        self.recording.source(event);
         self.act();
-        clockwork
     }
 
     /// Does what the recording brain says.
@@ -243,11 +239,7 @@ impl<O: OpenSource> StreamTask<O> {
                 Action::Gap { range, reason } => {
                     self.hub.fact(ToHub::Gap { stream: self.kind, range, reason });
                 }
-                Action::Lost { units } => {
-                    if self.recording.is_barred() {
-                        self.counters.lost(units);
-                    }
-                }
+                Action::Lost { units } => self.counters.lost(units),
             }
         }
     }
@@ -256,11 +248,6 @@ impl<O: OpenSource> StreamTask<O> {
         self.recording.disk_failed();
         self.state.disk_retry_at = Some(self.clock.mono() + DISK_RETRY);
         self.hub.fact(ToHub::Disk { stream: self.kind, problem: Some(problem) });
-        while let Some(action) = self.recording.poll() {
-            if let Action::Lost { units } = action {
-                self.counters.lost(units);
-            }
-        }
     }
 
     fn try_disk_again(&mut self) {
@@ -363,7 +350,10 @@ impl<O: OpenSource> StreamTask<O> {
                     Some(StreamCommand::Watch(on)) => self.state.is_watched = on,
                     Some(StreamCommand::Stop) | None => return false,
                 },
-                Some(problem) = self.disk_failed.recv() => self.disk_failure(problem),
+                Some(problem) = self.disk_failed.recv() => {
+                    self.disk_failure(problem);
+                    self.act();
+                }
             }
         }
     }

@@ -25,7 +25,10 @@ mod one_exposed {
 
     use crate::secret::Secret;
 
-    pub(super) fn serialize<S: Serializer>(secret: &Secret<String>, s: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        secret: &Secret<String>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         secret.expose().serialize(s)
     }
 
@@ -139,7 +142,9 @@ impl CameraUrl {
             .iter()
             .find(|(_, name)| scheme_text.eq_ignore_ascii_case(name))
             .map(|(scheme, _)| *scheme)
-            .ok_or_else(|| CameraUrlError::UnknownScheme { scheme: scheme_text.chars().take(16).collect() })?;
+            .ok_or_else(|| CameraUrlError::UnknownScheme {
+                scheme: scheme_text.chars().take(16).collect(),
+            })?;
         let (userinfo, address) = split_userinfo(rest);
         if address.is_empty() || address.starts_with(['/', '?', '#', ':']) {
             return Err(CameraUrlError::NoHost);
@@ -213,8 +218,10 @@ fn is_surely_host(authority: &str) -> bool {
     if let Some(bracketed) = authority.strip_prefix('[') {
         return bracketed.contains(']');
     }
-    let (name, port) = authority.split_once(':').map_or((authority, None), |(name, port)| (name, Some(port)));
-    let has_port = port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    let (name, port) =
+        authority.split_once(':').map_or((authority, None), |(name, port)| (name, Some(port)));
+    let has_port =
+        port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
     !name.is_empty()
         && (port.is_none() || has_port)
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
@@ -223,12 +230,17 @@ fn is_surely_host(authority: &str) -> bool {
 
 fn credentials(userinfo: &str) -> Credentials {
     let (username, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    Credentials { username: percent_decode(username), password: Secret::new(percent_decode(password)) }
+    Credentials {
+        username: percent_decode(username),
+        password: Secret::new(percent_decode(password)),
+    }
 }
 
 /// `%40` -> `@`; a `%` that starts no escape stands for itself.
 fn percent_decode(text: &str) -> String {
-    let hex = |byte: Option<&u8>| byte.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+    let hex = |byte: Option<&u8>| {
+        byte.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok())
+    };
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -286,14 +298,20 @@ mod tests {
     #[test]
     fn credentials_leave_the_url() {
         check("rtsp://192.0.2.7/ch1", "rtsp://192.0.2.7/ch1", None);
-        check("RTSP://a:b@192.0.2.7:8554/ch1?x=1", "rtsp://192.0.2.7:8554/ch1?x=1", Some(("a", "b")));
+        check(
+            "RTSP://a:b@192.0.2.7:8554/ch1?x=1",
+            "rtsp://192.0.2.7:8554/ch1?x=1",
+            Some(("a", "b")),
+        );
         check("rtsp://admin@cam.local/", "rtsp://cam.local/", Some(("admin", "")));
         check("rtsp://[2001:db8::7]:554/x", "rtsp://[2001:db8::7]:554/x", None);
     }
 
     #[test]
     fn a_password_with_reserved_characters_is_understood() {
-        for password in ["p@ss", "p@ss/word", "a:b", "what?", "hash#1", "100%", "@:/?#%", "p%zz", "a/b"] {
+        for password in
+            ["p@ss", "p@ss/word", "a:b", "what?", "hash#1", "100%", "@:/?#%", "p%zz", "a/b"]
+        {
             check(
                 &format!("rtsp://admin:{password}@192.0.2.7:554/ch1"),
                 "rtsp://192.0.2.7:554/ch1",
@@ -320,7 +338,10 @@ mod tests {
         check("gopher://192.0.2.7", CameraUrlError::UnknownScheme { scheme: "gopher".into() });
         check("rtsp://", CameraUrlError::NoHost);
         check("rtsp:///path", CameraUrlError::NoHost);
-        assert!(matches!(CameraUrl::parse("rtsp://h:99999/"), Err(CameraUrlError::Malformed { .. })));
+        assert!(matches!(
+            CameraUrl::parse("rtsp://h:99999/"),
+            Err(CameraUrlError::Malformed { .. })
+        ));
     }
 
     proptest::proptest! {

@@ -49,7 +49,9 @@ impl Add<Duration> for Mono {
 }
 
 /// A point on the wall clock: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct UtcMs(pub i64);
 
@@ -73,7 +75,9 @@ impl Add<Ticks> for UtcMs {
 }
 
 /// A span of media time in ticks of 1/90 000 s. May be negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Ticks(pub i64);
 
@@ -205,7 +209,11 @@ mod tests {
     fn ticks_round_to_the_nearest_millisecond() {
         assert_eq!(Ticks(44).to_millis(), 0);
         assert_eq!(Ticks(45).to_millis(), 1);
-        assert_eq!(Ticks(-3600).to_millis(), -40, "negative spans must not round towards zero twice");
+        assert_eq!(
+            Ticks(-3600).to_millis(),
+            -40,
+            "negative spans must not round towards zero twice"
+        );
         assert_eq!(Ticks(3600).to_micros(), 40_000);
     }
 

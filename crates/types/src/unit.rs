@@ -101,7 +101,9 @@ impl ParameterSets {
     /// `video/mp4; codecs="avc1.640028,mp4a.40.2"`, for Media Source Extensions.
     pub fn mime(&self) -> String {
         match &self.audio {
-            Some(audio) => format!("video/mp4; codecs=\"{},{}\"", self.video.rfc6381, audio.rfc6381),
+            Some(audio) => {
+                format!("video/mp4; codecs=\"{},{}\"", self.video.rfc6381, audio.rfc6381)
+            }
             None => format!("video/mp4; codecs=\"{}\"", self.video.rfc6381),
         }
     }

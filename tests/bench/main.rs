@@ -1,0 +1,57 @@
+//! Benches: each measures us and our peers in the same run and prints their ratio (`cargo xtask bench NAME`).
+//!
+//! Figures are read from the kernel's own accounting, on Linux. What does not belong here: judging. A bench
+//! prints; the README quotes it with the machine.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
+
+mod index;
+mod live;
+mod proc;
+mod record;
+mod start;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+/// What the command line says.
+#[derive(Debug)]
+pub(crate) struct Options {
+    json: Option<PathBuf>,
+    cameras: u16,
+    seconds: u64,
+    windows: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().context("which bench? record | live | index | start")?;
+    let mut options = Options { json: None, cameras: 16, seconds: 30, windows: 3 };
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
+        match argument.as_str() {
+            "--json" => options.json = Some(value.into()),
+            "--cameras" => options.cameras = value.parse().context("--cameras")?,
+            "--seconds" => options.seconds = value.parse().context("--seconds")?,
+            "--windows" => options.windows = value.parse().context("--windows")?,
+            _ => bail!("{argument} is not understood; known: --json --cameras --seconds --windows"),
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let table = runtime.block_on(async {
+        match name.as_str() {
+            "record" => record::run(&options).await,
+            "live" => live::run(&options).await,
+            "index" => index::run(&options),
+            "start" => start::run(&options).await,
+            other => bail!("no bench {other:?}; there are record, live, index and start"),
+        }
+    })?;
+    table.print();
+    if let Some(path) = &options.json {
+        table.write_json(path)?;
+    }
+    Ok(())
+}
