@@ -24,8 +24,8 @@ pub const MAX_FRAGMENT_SPAN: Ticks = Ticks(Ticks::PER_SECOND);
 pub const MAX_FRAGMENT_BYTES: u64 = 8 << 20;
 /// The most access units of a fragment: a stream whose timestamps stand still must not fill the memory.
 pub const MAX_FRAGMENT_UNITS: u32 = 4096;
-/// How much longer than the pictures' second the sound of one fragment may be, before it ends the fragment itself:
-/// a quarter. Sound and pictures of a camera are interleaved more closely than that (guess).
+/// How much more than a second of sound may be with the pictures of one fragment before it ends the fragment itself.
+/// Sound and pictures of a camera are interleaved more closely than that (guess).
 const AUDIO_SLACK: Ticks = Ticks(Ticks::PER_SECOND / 4);
 
 /// What must end before the unit that was asked about.
@@ -60,6 +60,7 @@ struct Open {
 struct Gathered {
     video_start: Option<Dts>,
     audio_start: Option<Dts>,
+    audio_span: Ticks,
     has_dependent_pictures: bool,
     bytes: u64,
     units: u32,
@@ -143,15 +144,13 @@ impl Gathered {
         let over = |start: Option<Dts>, most: Ticks| {
             start.is_some_and(|start| end.saturating_sub(start.0) > most.0)
         };
-        let slack = MAX_FRAGMENT_SPAN + AUDIO_SLACK;
+        // Each track on its own clock: sound may be stamped far from the pictures that it came with.
         let is_too_long = match (unit.track, self.video_start) {
-            (Track::Video, _) => {
-                over(self.video_start, MAX_FRAGMENT_SPAN) || over(self.audio_start, slack)
-            }
-            (Track::Audio, Some(_)) => {
-                over(self.video_start, slack) || over(self.audio_start, slack)
-            }
+            (Track::Video, Some(_)) => over(self.video_start, MAX_FRAGMENT_SPAN),
+            (Track::Audio, Some(_)) => over(self.audio_start, MAX_FRAGMENT_SPAN + AUDIO_SLACK),
             (Track::Audio, None) => over(self.audio_start, MAX_FRAGMENT_SPAN),
+            // Pictures come back after a pause that sound has filled.
+            (Track::Video, None) => self.audio_span > AUDIO_SLACK,
         };
         let bytes = self.bytes.saturating_add(u64::try_from(unit.data.len()).unwrap_or(u64::MAX));
         self.units > 0
@@ -168,7 +167,9 @@ impl Gathered {
                 self.has_dependent_pictures |= !unit.is_keyframe;
             }
             Track::Audio => {
-                self.audio_start.get_or_insert(unit.dts);
+                let start = *self.audio_start.get_or_insert(unit.dts);
+                self.audio_span =
+                    Ticks(unit.dts.0.saturating_add(unit.duration.0).saturating_sub(start.0));
             }
         }
         self.bytes = self.bytes.saturating_add(u64::try_from(unit.data.len()).unwrap_or(u64::MAX));
@@ -185,7 +186,7 @@ mod tests {
 
     /// Plays a script to a cutter for segments of 4 s. Wall clock and media time begin at 0; a picture takes `step_ms`.
     ///
-    /// `K` keyframe, `f` other picture, `B` other picture of 5 MiB, `a` sound of a step's length (takes no time),
+    /// `K` keyframe, `f` other picture, `B` other picture of 5 MiB, `a` sound of a step's length (takes no time), `A` the same with a stamp that is 10 s behind,
     /// `.` a step without a picture, `P` the parameters change, `<` and `>` the wall clock is set by 10 s,
     /// `!` the caller ends the fragment, `x` the caller ends the segment.
     /// The answer: `[segment|fragments]`; what stands outside of brackets could not be stored.
@@ -209,11 +210,15 @@ mod tests {
                 '>' => set_by += 10_000,
                 _ => {
                     let unit = AccessUnit {
-                        track: if letter == 'a' { Track::Audio } else { Track::Video },
+                        track: if letter.eq_ignore_ascii_case(&'a') {
+                            Track::Audio
+                        } else {
+                            Track::Video
+                        },
                         pts: Pts(media.0),
-                        dts: media,
+                        dts: if letter == 'A' { media - Ticks::from_millis(10_000) } else { media },
                         duration: step,
-                        is_keyframe: matches!(letter, 'K' | 'a'),
+                        is_keyframe: matches!(letter, 'K' | 'a' | 'A'),
                         arrived: UtcMs(0),
                         data: if letter == 'B' {
                             vec![0; 5 << 20].into()
@@ -230,7 +235,7 @@ mod tests {
                         (Cut::Segment, false) => "[",
                     });
                     shown.push(letter);
-                    if letter != 'a' {
+                    if !letter.eq_ignore_ascii_case(&'a') {
                         media = media + step;
                     }
                 }
@@ -249,13 +254,13 @@ mod tests {
 
     #[test]
     fn nothing_is_stored_before_the_first_keyframe() {
-        insta::assert_snapshot!(run(1000, "affKa"), @"aff[K|a");
+        insta::assert_snapshot!(run(1000, "affKa"), @"aff[Ka");
         insta::assert_snapshot!(run(1000, "KfxafKf"), @"[K|f]af[K|f");
     }
 
     #[test]
     fn sound_belongs_to_the_segment_before_the_keyframe() {
-        insta::assert_snapshot!(run(500, "KafafafafafafafaaKaf"), @"[Kaf|afaf|afaf|afaf|aa][Kaf");
+        insta::assert_snapshot!(run(500, "KafafafafafafafaaKaf"), @"[Kafa|fafa|fafa|fafaa][Kaf");
     }
 
     #[test]
@@ -273,7 +278,12 @@ mod tests {
     #[test]
     fn where_pictures_fail_to_come_sound_ends_the_fragment() {
         insta::assert_snapshot!(run(250, "KafafafKaf"), @"[Kafafaf|Kaf");
-        insta::assert_snapshot!(run(250, "Kafa.a.a.a.a.a.a.a.a.a.a.aK"), @"[Kafaaa|aaaa|aaaa|aK");
+        insta::assert_snapshot!(run(250, "Kafa.a.a.a.a.a.a.a.a.a.a.aK"), @"[Kafaaaa|aaaa|aaaa|K");
+    }
+
+    #[test]
+    fn sound_that_is_stamped_far_from_its_pictures_cuts_nothing() {
+        insta::assert_snapshot!(run(250, "KAfAfAfAfAfAfAfAKA"), @"[KAfAfAfA|fAfAfAfA|KA");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tarsier_types::{AudioParameters, ParameterSets, Part, Ticks, Track, VideoParameters};
 
 use crate::boxes::{BoxHeader, HEADER, Reader, child, children, descend};
-use crate::fmp4::{Run, parse_moof, rescale, track_id};
+use crate::fmp4::{Run, extent, parse_moof, rescale, track_id};
 use crate::meta::{SegmentMeta, read_uuid};
 use crate::sample_entry;
 
@@ -76,7 +76,7 @@ pub fn scan<R: Read + Seek>(reader: &mut R) -> Result<Scan, ScanError> {
         units: 0,
         is_closed: false,
     };
-    while let Some((part, units)) = fragment(&mut window, scan.whole_bytes, &scan.parameters)? {
+    while let Some((part, units)) = fragment(&mut window, &scan)? {
         scan.whole_bytes += u64::from(part.bytes);
         scan.duration = scan.duration.max(part.start + part.duration);
         scan.units = scan.units.saturating_add(units);
@@ -139,12 +139,12 @@ fn track(trak: &[u8]) -> Option<(u32, u32, Bytes)> {
     Some((tkhd.u32()?, mdhd.u32()?, Bytes::copy_from_slice(entry)))
 }
 
-/// The fragment at that offset and its number of units, if it is whole.
+/// The next fragment and its number of units, if it is whole.
 fn fragment<R: Read + Seek>(
     window: &mut Window<'_, R>,
-    offset: u64,
-    parameters: &ParameterSets,
+    scan: &Scan,
 ) -> Result<Option<(Part, u32)>, std::io::Error> {
+    let offset = scan.whole_bytes;
     let Some(moof) =
         window.header(offset)?.filter(|h| h.kind == *b"moof" && h.size <= MAX_HEAD_BYTES)
     else {
@@ -155,17 +155,12 @@ fn fragment<R: Read + Seek>(
     let Some(head) = window.get(offset, moof.size + u64_of(HEADER))? else {
         return Ok(None);
     };
-    Ok(read_head(head, moof, offset, length, parameters))
+    Ok(read_head(head, moof, length, scan))
 }
 
-/// `head` is a whole `moof` and the header of its `mdat`, at `offset` in a file of `length` bytes.
-fn read_head(
-    head: &[u8],
-    moof: BoxHeader,
-    offset: u64,
-    length: u64,
-    parameters: &ParameterSets,
-) -> Option<(Part, u32)> {
+/// `head` is a whole `moof` and the header of its `mdat`, the next in a file of `length` bytes.
+fn read_head(head: &[u8], moof: BoxHeader, length: u64, scan: &Scan) -> Option<(Part, u32)> {
+    let offset = scan.whole_bytes;
     let (moof_bytes, mdat) = head.split_at_checked(usize::try_from(moof.size).ok()?)?;
     let mdat =
         BoxHeader::read(mdat).filter(|mdat| mdat.kind == *b"mdat" && mdat.header == HEADER)?;
@@ -183,18 +178,19 @@ fn read_head(
         return None;
     }
     let units = [&video, &audio].into_iter().flatten().map(Run::units).sum::<usize>();
-    let (run, per_second) = match (&video, &audio, &parameters.audio) {
+    let (run, per_second) = match (&video, &audio, &scan.parameters.audio) {
         (Some(run), _, _) => (run, Ticks::PER_SECOND),
         (None, Some(run), Some(audio)) => (run, i64::from(audio.sample_rate_hz)),
         _ => return None,
     };
     let ticks = |value: i64| Ticks(rescale(value, Ticks::PER_SECOND, per_second));
-    let start = ticks(run.decode_time);
+    let (start, end) = (ticks(run.decode_time), ticks(run.decode_time + run.duration()));
+    let (start, end) = extent(video.is_some(), start, end, scan.duration);
     let part = Part {
         offset,
         bytes,
         start,
-        duration: ticks(run.decode_time + run.duration()) - start,
+        duration: end - start,
         starts_with_keyframe: run.track == Track::Video && run.samples().next()?.is_keyframe,
     };
     Some((part, u32::try_from(units).ok()?))

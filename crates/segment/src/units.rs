@@ -100,7 +100,11 @@ impl Payload {
                 dts,
                 duration: Dts(ticks(next)) - dts,
                 is_keyframe: sample.is_keyframe,
-                arrived: UtcMs(self.file_start.0.saturating_add((dts - Dts(0)).to_millis())),
+                arrived: UtcMs(self.file_start.0.saturating_add(rescale(
+                    decode_time,
+                    1000,
+                    per_second,
+                ))),
                 data: self.bytes.slice(from..to),
             });
             decode_time = next;

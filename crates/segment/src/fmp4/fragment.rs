@@ -20,7 +20,7 @@ pub struct Fragment {
     pub head: Bytes,
     /// What `mdat` holds, in its order: the handles that came with the access units.
     pub payload: Vec<Bytes>,
-    /// From the origin to its first picture (to its first sound, if there is no picture).
+    /// From the origin to its first picture. Without a picture: to its first sound, or the end of the fragment before.
     pub start: Ticks,
     /// Length of its pictures (of its sound, if there is no picture).
     pub duration: Ticks,
@@ -43,6 +43,8 @@ impl Fragment {
 #[derive(Debug)]
 pub struct FragmentBuilder {
     sequence: u32,
+    /// The end of the fragments so far.
+    reached: Ticks,
     video: Lane,
     audio: Lane,
 }
@@ -52,6 +54,7 @@ impl FragmentBuilder {
     pub fn new(origin: Dts, audio_rate_hz: u32) -> Self {
         Self {
             sequence: 0,
+            reached: Ticks(0),
             video: Lane::new(Timescale { origin, per_second: Ticks::PER_SECOND }),
             audio: Lane::new(Timescale { origin, per_second: i64::from(audio_rate_hz.max(1)) }),
         }
@@ -112,11 +115,13 @@ impl FragmentBuilder {
         let first_picture = self.video.units.first();
         let (lane, span) =
             if first_picture.is_some() { (&self.video, &video) } else { (&self.audio, &audio) };
-        let start = lane.scale.ticks(span.start);
+        let (start, end) = (lane.scale.ticks(span.start), lane.scale.ticks(span.end));
+        let (start, end) = extent(first_picture.is_some(), start, end, self.reached);
+        self.reached = self.reached.max(end);
         let fragment = Fragment {
             head: w.into_bytes(),
             start,
-            duration: lane.scale.ticks(span.end) - start,
+            duration: end - start,
             starts_with_keyframe: first_picture.is_some_and(|unit| unit.is_keyframe),
             composition_offset: first_picture.map_or(Ticks(0), |unit| {
                 Ticks(i64::from(self.video.composition_offset(unit, video.start)))
@@ -134,6 +139,18 @@ impl FragmentBuilder {
         self.audio.clear(&audio);
         Some(fragment)
     }
+}
+
+/// From where to where a fragment goes in its file: as its pictures do. Sound alone fills what pictures left empty,
+/// whatever its stamps say, so that fragments are in order and a time is found by bisection.
+pub(crate) fn extent(
+    has_pictures: bool,
+    start: Ticks,
+    end: Ticks,
+    reached: Ticks,
+) -> (Ticks, Ticks) {
+    let start = if has_pictures { start } else { start.max(reached) };
+    (start, end.max(start))
 }
 
 /// A track's own clock, counted from the file's origin.

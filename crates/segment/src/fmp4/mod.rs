@@ -14,7 +14,7 @@ pub use init::init_segment;
 pub use live::{unit_fragment, unit_fragment_head};
 pub use mfra::mfra;
 
-pub(crate) use fragment::rescale;
+pub(crate) use fragment::{extent, rescale};
 pub(crate) use moof::track_id;
 pub(crate) use parse::{Run, moof as parse_moof};
 

@@ -54,6 +54,22 @@ fn a_moof_that_promises_units_that_it_does_not_have_is_not_believed() {
     }
 }
 
+#[test]
+fn times_at_the_end_of_all_numbers_do_not_overflow() {
+    let mut bytes = write_file(&parameters(B_FRAMES), interleaved(B_FRAMES)).bytes;
+    let all = |kind: &[u8; 4], bytes: &[u8]| -> Vec<usize> {
+        bytes.windows(4).enumerate().filter(|(_, four)| four == kind).map(|(at, _)| at).collect()
+    };
+    let rate = all(b"mdhd", &bytes)[1] + 16;
+    bytes[rate..rate + 4].copy_from_slice(&1_u32.to_be_bytes());
+    for tfdt in all(b"tfdt", &bytes) {
+        bytes[tfdt + 8..tfdt + 16].copy_from_slice(&((1_u64 << 53) - 1).to_be_bytes());
+    }
+    let found = scan(&mut Cursor::new(&bytes)).unwrap();
+    assert_eq!(found.parts.len(), 3, "the file is absurd, and as whole as it was");
+    check_invariants(&found, &bytes);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 

@@ -127,6 +127,22 @@ fn a_fragment_that_is_not_whole_is_an_error_and_not_half_a_list() {
 }
 
 #[test]
+fn sound_without_pictures_keeps_the_fragments_in_order() {
+    let mut units = interleaved(BASELINE);
+    let stall = Dts(RUN_START + 15 * 9000);
+    units.retain(|unit| unit.track == Track::Audio || unit.dts < stall);
+    for unit in units.iter_mut().filter(|unit| unit.track == Track::Audio) {
+        (unit.dts, unit.pts) = (unit.dts - Ticks(45_000), unit.pts - Ticks(45_000)); // it lags by half a second
+    }
+    let file = write_file(&parameters(BASELINE), units.clone());
+    let (found, back) = read_back(&file);
+    assert_eq!(found.parts, file.parts, "reader and writer agree on where sound alone lies");
+    assert!(found.parts.is_sorted_by_key(|part| part.start), "a time is found by bisection");
+    assert!(!found.parts.last().unwrap().starts_with_keyframe, "the last fragment is sound alone");
+    assert_eq!(back.len(), units.len(), "nothing is dropped");
+}
+
+#[test]
 fn the_ring_begins_with_the_last_keyframe() {
     let mut ring = GopRing::new(1 << 20);
     let units = pictures(BASELINE);
