@@ -345,7 +345,8 @@ fn look(start: UtcMs, path: &Path) -> io::Result<Option<NewSegment>> {
 
 fn check_identity(tier_id: &str, root: &Path) -> Result<(), ReconcileError> {
     let identity = fs::read_to_string(root.join("tarsier-tier.json")).unwrap_or_default();
-    if identity.contains(&format!("\"{tier_id}\"")) {
+    let identity: serde_json::Value = serde_json::from_str(&identity).unwrap_or_default();
+    if identity.get("id").and_then(serde_json::Value::as_str) == Some(tier_id) {
         return Ok(());
     }
     Err(ReconcileError::NotTheTier { root: root.to_owned(), tier_id: tier_id.to_owned() })

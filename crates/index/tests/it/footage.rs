@@ -92,7 +92,7 @@ fn spans_join_over_midnight_and_show_holes_and_tiers() {
     it.store("ssd", &segment(MIDNIGHT + HOUR, 180_000));
     assert_eq!(it.spans(ALL, 9), "-360-540c 3600-3780c");
     assert_eq!(
-        it.spans(range(MIDNIGHT, MIDNIGHT + 3601_000), 9),
+        it.spans(range(MIDNIGHT, MIDNIGHT + 3_601_000), 9),
         "0-540c 3600-3601c",
         "cut at the ends of the range"
     );
@@ -100,7 +100,7 @@ fn spans_join_over_midnight_and_show_holes_and_tiers() {
     assert!(it.index.segment_moved(&garden(), MAIN, UtcMs(MIDNIGHT - 360_000), "hdd").unwrap());
     assert_eq!(it.spans(ALL, 9), "-360--180a -180-540c 3600-3780c");
     assert!(
-        it.index.has_footage(&garden(), MAIN, range(MIDNIGHT + 3700_000, MIDNIGHT + DAY)).unwrap()
+        it.index.has_footage(&garden(), MAIN, range(MIDNIGHT + 3_700_000, MIDNIGHT + DAY)).unwrap()
     );
     assert!(
         !it.index.has_footage(&garden(), MAIN, range(MIDNIGHT + 540_000, MIDNIGHT + HOUR)).unwrap()
@@ -241,7 +241,7 @@ impl Model {
         for (start, (duration, tier)) in &self.0 {
             match spans.last_mut() {
                 Some((_, end, last)) if start - *end < 1_500 && last == tier => {
-                    *end = start + duration
+                    *end = start + duration;
                 }
                 Some((_, end, _)) if start - *end < 1_500 => {
                     *end = *start;

@@ -91,7 +91,7 @@ fn damage_in_the_middle_is_found_by_the_check_or_when_it_is_read() {
     match index.check() {
         Ok(found) => assert!(!found.is_empty(), "the check must find four overwritten pages"),
         Err(error) => {
-            assert!(matches!(error, tarsier_index::IndexError::Corrupt { .. }), "{error:?}")
+            assert!(matches!(error, tarsier_index::IndexError::Corrupt { .. }), "{error:?}");
         }
     }
 }

@@ -195,7 +195,9 @@ fn a_segment_that_is_being_written_is_left_to_its_recorder() {
 fn a_file_deleted_by_hand_leaves_the_index_as_a_gap() {
     let disk = Disk::new();
     let starts: Vec<UtcMs> = (0..4).map(|n| UtcMs(MIDNIGHT + n * 10_000)).collect();
-    starts.iter().for_each(|start| disk.write(*start, &file(*start, 10)));
+    for start in &starts {
+        disk.write(*start, &file(*start, 10));
+    }
     disk.reconcile(Reach::All);
     fs::remove_file(disk.path(starts[1])).unwrap();
     assert_eq!(disk.reconcile(Reach::Newest).missing, 0, "only the full look forgets");
@@ -210,7 +212,9 @@ fn a_file_deleted_by_hand_leaves_the_index_as_a_gap() {
 fn a_disk_that_lost_most_of_its_files_at_once_is_not_believed() {
     let disk = Disk::new();
     let starts: Vec<UtcMs> = (0..30).map(|n| UtcMs(MIDNIGHT + n * 2_000)).collect();
-    starts.iter().for_each(|start| disk.write(*start, &file(*start, 2)));
+    for start in &starts {
+        disk.write(*start, &file(*start, 2));
+    }
     disk.reconcile(Reach::All);
     fs::remove_dir_all(disk.root.join("garden")).unwrap();
     let report = disk.reconcile(Reach::All);

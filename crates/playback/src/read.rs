@@ -1,0 +1,82 @@
+//! Hands: the bytes that lead to a picture, out of a segment file.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+use tarsier_segment::{ScanError, scan};
+use tarsier_types::Ticks;
+
+use crate::seek::Place;
+
+/// More than any camera sends between two keyframes: 12 s at 100 Mbit/s is 150 MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// What a decoder needs for one picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gop {
+    /// `ftyp` and `moov`.
+    pub init: Bytes,
+    /// Whole fragments, the first of which begins with a keyframe; the last shows the instant.
+    pub fragments: Bytes,
+    /// The instant, counted from media time 0 of the file (which the fragments' own times count from).
+    pub at: Ticks,
+}
+
+/// Why there are no bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadGopError {
+    /// The file is gone: deleted by a rule or by hand, or its disk is not there.
+    #[error("the segment is no longer there")]
+    Gone(#[source] io::Error),
+    /// The file is shorter than it was, or its bytes are others.
+    #[error("the segment is not what the index says")]
+    Changed(#[source] Option<ScanError>),
+    /// Reading failed.
+    #[error("reading the segment failed")]
+    Read(#[source] io::Error),
+}
+
+/// Reads what leads to the picture at `place` and nothing before its keyframe.
+pub fn gop(path: &Path, place: &Place) -> Result<Gop, ReadGopError> {
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ReadGopError::Gone(error),
+        _ => ReadGopError::Read(error),
+    })?;
+    let mut bytes = Vec::new();
+    range(&mut file, &place.init, &mut bytes)?;
+    let init_bytes = bytes.len();
+    range(&mut file, &place.media, &mut bytes)?;
+    let within = narrow(&bytes, place.at)?;
+    let bytes = Bytes::from(bytes);
+    Ok(Gop { init: bytes.slice(..init_bytes), fragments: bytes.slice(within), at: place.at })
+}
+
+/// Where in `init` and fragments those lie that are needed: a part of the index holds several GOPs.
+fn narrow(bytes: &[u8], at: Ticks) -> Result<Range<usize>, ReadGopError> {
+    let found =
+        scan(&mut Cursor::new(bytes)).map_err(|error| ReadGopError::Changed(Some(error)))?;
+    let shows = found.parts.partition_point(|part| part.start <= at).saturating_sub(1);
+    let upto = found.parts.get(..=shows).ok_or(ReadGopError::Changed(None))?;
+    let keyframe = upto
+        .iter()
+        .rev()
+        .find(|part| part.starts_with_keyframe)
+        .ok_or(ReadGopError::Changed(None))?;
+    let end = upto.last().map_or(0, |part| part.offset + u64::from(part.bytes));
+    let place = |at: u64| usize::try_from(at).map_err(|_| ReadGopError::Changed(None));
+    Ok(place(keyframe.offset)?..place(end)?)
+}
+
+fn range(file: &mut File, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), ReadGopError> {
+    let length = range.end.saturating_sub(range.start);
+    if length > MOST_BYTES {
+        return Err(ReadGopError::Changed(None));
+    }
+    file.seek(SeekFrom::Start(range.start)).map_err(ReadGopError::Read)?;
+    let read = file.take(length).read_to_end(bytes).map_err(ReadGopError::Read)?;
+    if u64::try_from(read).ok() == Some(length) { Ok(()) } else { Err(ReadGopError::Changed(None)) }
+}

@@ -1,0 +1,216 @@
+//! Brain: an HLS playlist of the past (RFC 8216, version 7: fragmented MP4 with byte ranges).
+//!
+//! Nothing is muxed for it: every playlist segment is a byte range of a file that is there, some fragments that
+//! begin with a keyframe. Each file begins at media time 0, so each is a discontinuity with its own
+//! `EXT-X-MAP` and `EXT-X-PROGRAM-DATE-TIME`; where there is no footage the date jumps, which is how players place
+//! pictures on the wall clock.
+//!
+//! A range that is not over yet becomes an EVENT playlist: what it said stays, it grows at its end, and it ends when
+//! the range does.
+//!
+//! `#EXT-X-TARSIER-CODECS:"avc1.640028,mp4a.40.2"` says what the files from here on hold, for our own player;
+//! others skip tags that they do not know (section 6.3.1).
+//!
+//! What does not belong here: rows (see [`crate::past`]), bytes of media, who may play.
+
+use std::fmt::Write;
+
+use tarsier_index::{SegmentRow, group};
+use tarsier_types::{ParameterSets, Part, Ticks, UtcMs, UtcRange};
+
+use crate::open_segment::OpenSegment;
+
+/// The longest range of one playlist: a local day, which may have 25 hours. At parts of 4 s that is 22 500 lines
+/// of media, some 3 MB.
+pub const LONGEST_MS: i64 = 25 * 3_600_000;
+
+/// What is to be played.
+#[derive(Clone, Copy, Debug)]
+pub struct VodRequest<'a> {
+    /// From the picture shown at its start to the last one before its end.
+    pub range: UtcRange,
+    /// When it is asked for.
+    pub now: UtcMs,
+    /// Handed on in every URL, for players that cannot send headers.
+    pub token: Option<&'a str>,
+}
+
+/// Why there is no playlist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VodError {
+    /// Nothing was recorded in that time (or nothing of it has reached the disk yet).
+    #[error("there is no footage in that time")]
+    Empty,
+    /// The range is empty or longer than [`LONGEST_MS`].
+    #[error("the range must be longer than nothing and not longer than {} hours", LONGEST_MS / 3_600_000)]
+    BadRange,
+}
+
+/// The playlist of the stored segments that touch the range, in order, and of the open one. URLs are relative to
+/// `/api/v1/cameras/{id}/{stream}/`.
+pub fn playlist(
+    request: &VodRequest<'_>,
+    rows: &[SegmentRow],
+    open: Option<&OpenSegment>,
+) -> Result<String, VodError> {
+    if !(1..=LONGEST_MS).contains(&request.range.millis()) {
+        return Err(VodError::BadRange);
+    }
+    let growing = request.now < request.range.end
+        || open.is_some_and(|open| {
+            open.start < request.range.end && open.written().end < request.range.end
+        });
+    let grouped = open.map(|open| {
+        let mut parts = group(&open.fragments);
+        if growing {
+            // More fragments may come to it; what a playlist has said must stay.
+            parts.pop();
+        }
+        (open, parts)
+    });
+    let mut files: Vec<File<'_>> = rows
+        .iter()
+        // Found torn at the start of the hub, while its recorder was still writing it: the recorder knows more.
+        .filter(|row| open.is_none_or(|open| open.start != row.start))
+        .map(|row| File {
+            start: row.start,
+            parameters: &row.parameters,
+            init_bytes: row.init_bytes,
+            parts: &row.parts,
+        })
+        .collect();
+    if let Some((open, parts)) = &grouped {
+        let file = File {
+            start: open.start,
+            parameters: &open.parameters,
+            init_bytes: open.init_bytes,
+            parts,
+        };
+        let place = files.partition_point(|file| file.start < open.start);
+        files.insert(place, file);
+    }
+    let longest = files
+        .iter()
+        .flat_map(|file| file.parts)
+        .map(|part| part.duration)
+        .max()
+        .unwrap_or_default();
+    let files: Vec<File<'_>> =
+        files.into_iter().filter_map(|file| file.cut(request.range)).collect();
+    let Some(first) = files.first() else { return Err(VodError::Empty) };
+
+    let mut text = String::with_capacity(
+        512 + files.iter().map(|file| 400 + 130 * file.parts.len()).sum::<usize>(),
+    );
+    text.push_str("#EXTM3U\n#EXT-X-VERSION:7\n");
+    line(&mut text, format_args!("#EXT-X-PLAYLIST-TYPE:{}", if growing { "EVENT" } else { "VOD" }));
+    line(&mut text, format_args!("#EXT-X-TARGETDURATION:{}", whole_seconds(longest).max(1)));
+    text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n");
+    if !growing && files.iter().flat_map(|file| file.parts).all(|part| part.starts_with_keyframe) {
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    let into = request.range.start.millis_since(first.begins());
+    if into > 0 {
+        line(
+            &mut text,
+            format_args!("#EXT-X-START:TIME-OFFSET={}.{:03},PRECISE=YES", into / 1000, into % 1000),
+        );
+    }
+    let query =
+        request.token.map_or_else(String::new, |token| format!("?token={}", escaped(token)));
+    let mut codecs_before = None;
+    for (index, file) in files.iter().enumerate() {
+        if index > 0 {
+            text.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        let codecs = codecs(file.parameters);
+        if codecs_before.as_ref() != Some(&codecs) {
+            line(&mut text, format_args!("#EXT-X-TARSIER-CODECS:\"{codecs}\""));
+            codecs_before = Some(codecs);
+        }
+        let url = format!("segments/{}.mp4{query}", file.start.0);
+        line(
+            &mut text,
+            format_args!("#EXT-X-MAP:URI=\"{url}\",BYTERANGE=\"{}@0\"", file.init_bytes),
+        );
+        line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(file.begins())));
+        for part in file.parts {
+            let micros = part.duration.to_micros();
+            line(
+                &mut text,
+                format_args!("#EXTINF:{}.{:06},", micros / 1_000_000, micros % 1_000_000),
+            );
+            line(&mut text, format_args!("#EXT-X-BYTERANGE:{}@{}", part.bytes, part.offset));
+            line(&mut text, format_args!("{url}"));
+        }
+    }
+    if !growing {
+        text.push_str("#EXT-X-ENDLIST\n");
+    }
+    Ok(text)
+}
+
+/// A file, or what is played of it.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    start: UtcMs,
+    parameters: &'a ParameterSets,
+    init_bytes: u32,
+    parts: &'a [Part],
+}
+
+impl File<'_> {
+    /// The parts with pictures in the range, and those before them back to a keyframe; `None` if there are none.
+    fn cut(self, range: UtcRange) -> Option<Self> {
+        let ends = |part: &Part| self.start + (part.start + part.duration);
+        let from = self.parts.partition_point(|part| ends(part) <= range.start);
+        let to = self.parts.partition_point(|part| self.start + part.start < range.end);
+        if from >= to {
+            return None;
+        }
+        let from =
+            self.parts[..=from].iter().rposition(|part| part.starts_with_keyframe).unwrap_or(from);
+        Some(Self { parts: &self.parts[from..to], ..self })
+    }
+
+    /// When the first picture that is played was taken.
+    fn begins(&self) -> UtcMs {
+        self.parts.first().map_or(self.start, |part| self.start + part.start)
+    }
+}
+
+/// Section 4.3.3.1: no `EXTINF`, rounded to the nearest second, is longer than that.
+fn whole_seconds(duration: Ticks) -> i64 {
+    (duration.0 + Ticks::PER_SECOND / 2).div_euclid(Ticks::PER_SECOND)
+}
+
+fn codecs(parameters: &ParameterSets) -> String {
+    match &parameters.audio {
+        Some(audio) => format!("{},{}", parameters.video.rfc6381, audio.rfc6381),
+        None => parameters.video.rfc6381.clone(),
+    }
+}
+
+/// `2026-11-20T20:15:00.000Z`
+fn date_time(at: UtcMs) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}
+
+/// A query value in which nothing can end a quoted string, a line or the query (RFC 3986 section 2.3).
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").expect("a String takes all that is written");
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    text.write_fmt(content).expect("a String takes all that is written");
+    text.push('\n');
+}
