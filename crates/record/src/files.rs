@@ -133,6 +133,8 @@ struct OpenFile {
     reserved: u64,
     parts: Vec<Part>,
     units: u32,
+    /// Of the first picture: from decoding to showing.
+    composition_offset: Ticks,
 }
 
 struct Disk {
@@ -183,8 +185,17 @@ impl Disk {
             init_bytes: u32::try_from(new.init.len()).unwrap_or(u32::MAX),
         });
         self.hub.fact(ToHub::Disk { stream, problem: None });
-        let open =
-            OpenFile { file, path, new, hasher, bytes, reserved, parts: Vec::new(), units: 0 };
+        let open = OpenFile {
+            file,
+            path,
+            new,
+            hasher,
+            bytes,
+            reserved,
+            parts: Vec::new(),
+            units: 0,
+            composition_offset: Ticks(0),
+        };
         self.open.insert(stream, open);
         Ok(())
     }
@@ -228,7 +239,7 @@ impl Disk {
 
     fn close(&mut self, stream: StreamKind) -> io::Result<()> {
         let Some(mut open) = self.open.remove(&stream) else { return Ok(()) };
-        let index = mfra(&open.parts);
+        let index = mfra(&open.parts, open.composition_offset);
         if let Err(error) = open.seal(&index) {
             self.open.insert(stream, open);
             return Err(error);
@@ -283,6 +294,9 @@ impl OpenFile {
         }
         write_all_vectored(&mut self.file, fragment)?;
         self.file.sync_data()?;
+        if self.parts.is_empty() {
+            self.composition_offset = fragment.composition_offset;
+        }
         self.hasher.update(&fragment.head);
         for piece in &fragment.payload {
             self.hasher.update(piece);

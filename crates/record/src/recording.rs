@@ -153,6 +153,7 @@ impl Recording {
         if unit.track == Track::Video {
             if anchor.observe(unit.pts, unit.arrived).is_step() && !self.is_stepped {
                 self.is_stepped = true;
+                self.missing = Some(GapReason::Unknown);
                 self.cutter.parameters_changed();
             }
             if self.is_stepped && unit.is_keyframe {
@@ -281,12 +282,22 @@ mod tests {
                 }
                 Action::Write(fragment) => {
                     let first = if fragment.starts_with_keyframe { "K" } else { "f" };
-                    write!(said, "{first}{}", "f".repeat(usize::try_from(fragment.units).expect("few") - 1))
+                    write!(
+                        said,
+                        "{first}{}",
+                        "f".repeat(usize::try_from(fragment.units).expect("few") - 1)
+                    )
                 }
                 Action::Close => write!(said, "]"),
                 Action::Lost { units } => write!(said, "!{units}"),
                 Action::Gap { range, reason } => {
-                    write!(said, "{{{}-{} {}}}", range.start.0 / 1000, range.end.0 / 1000, reason.name())
+                    write!(
+                        said,
+                        "{{{}-{} {}}}",
+                        range.start.0 / 1000,
+                        range.end.0 / 1000,
+                        reason.name()
+                    )
                 }
             };
         }
@@ -318,7 +329,10 @@ mod tests {
         let units = |said: &str| said.matches(['K', 'f']).count();
         let stepped = run(&format!("Kf+{calm}"));
         assert_eq!(units(&stepped), calm.len() + 2, "every picture is in a file: {stepped}");
-        assert!(stepped.contains("3600"), "what follows the step is where the new clock says: {stepped}");
+        assert!(
+            stepped.contains("[+3641:"),
+            "what follows the step is where the new clock says: {stepped}"
+        );
     }
 
     #[test]

@@ -196,10 +196,10 @@ impl<O: OpenSource> StreamTask<O> {
                 self.try_disk_again();
             }
             SourceEvent::Anomaly(Anomaly::PacketsLost(packets)) => {
-                self.counters.packets_lost(*packets)
+                self.counters.packets_lost(*packets);
             }
             SourceEvent::Anomaly(anomaly) => {
-                tracing::debug!(stream = %self.kind, ?anomaly, "the camera misbehaves")
+                tracing::debug!(stream = %self.kind, ?anomaly, "the camera misbehaves");
             }
             SourceEvent::NewRun { .. } => {}
         }
