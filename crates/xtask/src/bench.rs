@@ -1,0 +1,75 @@
+//! `cargo xtask bench` and `torture`: which there are, and how to start them. They are programs of their own.
+//!
+//! What does not belong here: measuring.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+
+use crate::build::{self, Profile, Window};
+use crate::process::{cargo, run};
+use crate::setup::{Group, setup};
+
+/// Benches, each with what it measures.
+const BENCHES: [(&str, &str); 4] = [
+    ("record", "CPU and memory of recording, against other recorders"),
+    ("live", "time to the first picture, and from glass to glass"),
+    ("index", "questions to an index with a year in it"),
+    ("start", "from start to the first recorded picture"),
+];
+
+/// Tortures, each a filter of the tests in `tests/it`.
+const TORTURES: [(&str, &str); 1] =
+    [("kill", "kill -9 of a recorder and of the hub; what is left behind plays")];
+
+/// Runs one bench on a release build.
+pub(crate) fn bench(name: Option<&str>, args: &[OsString]) -> Result<()> {
+    let name = known("bench", name, &BENCHES)?;
+    setup(&[Group::Build, Group::Test])?;
+    build::ui()?;
+    build::programs(Window::Without, Profile::Release)?;
+    run(cargo()
+        .args(["run", "--release", "--package", "tarsier-tests", "--bin", "bench", "--", name])
+        .args(args))
+}
+
+/// Runs one torture, or all.
+pub(crate) fn torture(name: Option<&str>) -> Result<()> {
+    let names: Vec<&str> = match name {
+        Some(name) => vec![known("torture", Some(name), &TORTURES)?],
+        None => TORTURES.iter().map(|(name, _)| *name).collect(),
+    };
+    setup(&[Group::Build, Group::Test])?;
+    build::ui()?;
+    build::programs(Window::Without, Profile::Debug)?;
+    for name in names {
+        run(cargo().args(["test", "--package", "tarsier-tests", "--test", "it", "--", name]))?;
+    }
+    Ok(())
+}
+
+fn known<'a>(kind: &str, name: Option<&str>, all: &[(&'a str, &str)]) -> Result<&'a str> {
+    if let Some((found, _)) = all.iter().find(|(known, _)| Some(*known) == name) {
+        return Ok(found);
+    }
+    let list: Vec<String> = all.iter().map(|(name, what)| format!("  {name:<8} {what}")).collect();
+    let problem = name
+        .map_or_else(|| format!("which {kind}?"), |name| format!("there is no {kind} {name:?}"));
+    bail!("{problem} There are:\n{}", list.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_bench_is_refused_with_the_list_of_those_that_exist() {
+        let error = known("bench", Some("speed"), &BENCHES).unwrap_err().to_string();
+        assert!(error.contains("there is no bench \"speed\""), "{error}");
+        assert!(
+            BENCHES.iter().all(|(name, _)| error.contains(name)),
+            "all of them are listed: {error}"
+        );
+        assert_eq!(known("bench", Some("record"), &BENCHES).unwrap(), "record");
+    }
+}
