@@ -1,0 +1,85 @@
+//! The description of a stream (RFC 4566, with the formats of RFC 6184, 7798, 3640 and 3551).
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::film::{Film, Sound, VIDEO_PAYLOAD_TYPE};
+use crate::mp4::{AudioFormat, Law, NalCodec, NalFormat};
+use crate::playout::FilmTrack;
+
+/// The SDP of a film, as the camera at `host` gives it.
+pub(super) fn describe(film: &Film, host: &str) -> String {
+    let family = if host.contains(':') { "IP6" } else { "IP4" };
+    let mut sdp = format!(
+        "v=0\r\no=- 0 0 IN {family} {host}\r\ns=Tarsier demo camera\r\nc=IN {family} {}\r\nt=0 0\r\n\
+         a=control:*\r\na=range:npt=now-\r\n",
+        if family == "IP6" { "::" } else { "0.0.0.0" }
+    );
+    let pt = VIDEO_PAYLOAD_TYPE;
+    let _ = write!(sdp, "m=video 0 RTP/AVP {pt}\r\n");
+    sdp.push_str(&video_format(&film.pictures.format, pt));
+    let pictures = i64::try_from(film.pictures.units.len()).unwrap_or(i64::MAX);
+    let millifps = 1000 * pictures * i64::from(film.pictures.timescale) / film.pictures.length;
+    let _ = write!(sdp, "a=framerate:{}.{:03}\r\n", millifps / 1000, millifps % 1000);
+    let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Video.control());
+    if let Some(sound) = &film.sound {
+        let pt = sound.payload_type();
+        let _ = write!(sdp, "m=audio 0 RTP/AVP {pt}\r\n");
+        sdp.push_str(&audio_format(sound, pt));
+        let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Audio.control());
+    }
+    sdp
+}
+
+fn video_format(format: &NalFormat, pt: u8) -> String {
+    let sets = &format.parameter_sets;
+    match format.codec {
+        NalCodec::Avc => {
+            let encoded: Vec<String> = sets.iter().map(|nal| STANDARD.encode(nal)).collect();
+            let sps = sets.iter().find(|nal| nal.len() > 3 && nal[0] & 0x1f == 7);
+            let level = sps.map_or(String::new(), |sps| {
+                format!("profile-level-id={:02X}{:02X}{:02X};", sps[1], sps[2], sps[3])
+            });
+            format!(
+                "a=rtpmap:{pt} H264/90000\r\na=fmtp:{pt} packetization-mode=1;{level}sprop-parameter-sets={}\r\n",
+                encoded.join(",")
+            )
+        }
+        NalCodec::Hevc => {
+            let of = |kind: u8| {
+                let nals = sets
+                    .iter()
+                    .filter(|nal| nal.first().is_some_and(|byte| byte >> 1 & 0x3f == kind));
+                nals.map(|nal| STANDARD.encode(nal)).collect::<Vec<_>>().join(",")
+            };
+            format!(
+                "a=rtpmap:{pt} H265/90000\r\na=fmtp:{pt} sprop-vps={};sprop-sps={};sprop-pps={}\r\n",
+                of(32),
+                of(33),
+                of(34)
+            )
+        }
+    }
+}
+
+fn audio_format(sound: &Sound, pt: u8) -> String {
+    let (rate, channels) = (sound.sample_rate_hz, sound.channels);
+    match &sound.format {
+        AudioFormat::Aac { config } => {
+            let mut hex = String::new();
+            for byte in config {
+                let _ = write!(hex, "{byte:02X}");
+            }
+            format!(
+                "a=rtpmap:{pt} mpeg4-generic/{rate}/{channels}\r\na=fmtp:{pt} streamtype=5;profile-level-id=1;\
+                 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={hex}\r\n"
+            )
+        }
+        AudioFormat::G711 { law } => {
+            let name = if *law == Law::Mu { "PCMU" } else { "PCMA" };
+            format!("a=rtpmap:{pt} {name}/{rate}/{channels}\r\n")
+        }
+    }
+}
