@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use tarsier_ingest::{Anchor, SourceEvent};
-use tarsier_segment::{Cut, Cutter, Fragment, FragmentBuilder};
+use tarsier_segment::{Cut, Cutter, Fragment, FragmentBuilder, origin_of};
 use tarsier_types::{AccessUnit, GapReason, ParameterSets, Pts, Ticks, Track, UtcMs, UtcRange};
 use tarsier_wire::RecordingMode;
 
@@ -177,7 +177,7 @@ impl Recording {
         self.missing = None;
         let audio_rate_hz = parameters.audio.as_ref().map_or(0, |audio| audio.sample_rate_hz);
         let continues = std::mem::replace(&mut self.is_unbroken, false);
-        let builder = FragmentBuilder::new(unit.dts, audio_rate_hz);
+        let builder = FragmentBuilder::new(origin_of(unit), audio_rate_hz);
         self.open = Some(Open { start, builder, written: Ticks(0) });
         self.out.push_back(Action::Open { start, parameters, continues });
     }
