@@ -15,8 +15,8 @@ pub enum SourceEvent {
     Parameters(ParameterSets),
     /// One access unit, its times made true by `timeline`.
     Unit(AccessUnit),
-    /// A new run: the camera's clock jumped, so the next unit's times are not continuous with the last. The
-    /// wall-clock time of the next keyframe's picture.
+    /// A new run: the next unit is a keyframe, shown at time 0, and its times are not continuous with any before.
+    /// Comes before the first unit of all, and again only where times cannot be continued.
     NewRun {
         /// When the picture at the run's time zero was taken.
         zero: UtcMs,

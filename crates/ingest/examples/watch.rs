@@ -1,0 +1,90 @@
+//! Prints what a camera sends: `cargo run -p tarsier-ingest --example watch -- URL [SECONDS] [PATIENCE_MS] [PACE_MS] [udp]`.
+#![expect(clippy::print_stdout, reason = "it is a program that prints")]
+
+use std::time::Duration;
+
+use tarsier_ingest::{Anchor, Pace, RtspSource, Source as _, SourceEvent, Timeouts};
+use tarsier_types::{CameraUrl, Clock as _, SystemClock, Track, Transport};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number =
+        |index: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let seconds = number(1).max(5);
+    let (patience, pace) = (Duration::from_millis(number(2)), Duration::from_millis(number(3)));
+    let transport = if arguments.last().is_some_and(|last| last == "udp") {
+        Transport::Udp
+    } else {
+        Transport::Tcp
+    };
+    let holder = Pace::new();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park({
+            let holder = holder.clone();
+            move || holder.hold()
+        })
+        .build()
+        .expect("a runtime can be built");
+    let address = arguments.first().map_or("rtsp://127.0.0.1:8554/", String::as_str);
+    match CameraUrl::parse(address) {
+        Ok((url, credentials)) => runtime.block_on(async {
+            let clock = SystemClock::start();
+            let opened =
+                RtspSource::open(&url, credentials.as_ref(), transport, clock, Timeouts::default())
+                    .await;
+            match opened {
+                Ok(mut source) => {
+                    source.set_patience(patience);
+                    holder.set(pace);
+                    watch(&mut source, clock, Duration::from_secs(seconds)).await;
+                    holder.set(Duration::ZERO);
+                    source.close().await;
+                }
+                Err(error) => println!("{error}"),
+            }
+        }),
+        Err(error) => println!("{error}"),
+    }
+}
+
+async fn watch(source: &mut RtspSource, clock: SystemClock, span: Duration) {
+    let until = clock.mono() + span;
+    let (mut pictures, mut keyframes, mut sounds, mut bytes, mut reordered) = (0, 0, 0, 0, 0);
+    let (mut last_picture, mut last_sound, mut delays) = (0, 0, (i64::MAX, i64::MIN));
+    let mut anchor = None;
+    while clock.mono() < until {
+        match source.next().await {
+            Ok(SourceEvent::Unit(unit)) => {
+                bytes += unit.data.len();
+                if unit.track == Track::Audio {
+                    (sounds, last_sound) = (sounds + 1, unit.pts.0);
+                    continue;
+                }
+                pictures += 1;
+                keyframes += i32::from(unit.is_keyframe);
+                reordered += i32::from(unit.pts.0 != unit.dts.0);
+                last_picture = last_picture.max(unit.pts.0);
+                if let Some(anchor) = &anchor {
+                    let anchor: &Anchor = anchor;
+                    let delay = unit.arrived.millis_since(anchor.utc_of(unit.pts));
+                    delays = (delays.0.min(delay), delays.1.max(delay));
+                }
+            }
+            Ok(SourceEvent::NewRun { zero }) => anchor = Some(Anchor::new(zero)),
+            Ok(event) => println!("{event:?}"),
+            Err(error) => {
+                println!("{error}");
+                return;
+            }
+        }
+    }
+    println!(
+        "{pictures} pictures ({keyframes} keyframes, {reordered} reordered) to {} ms, {sounds} sounds to {} ms, \
+         {bytes} bytes, delay {} to {} ms",
+        last_picture / 90,
+        last_sound / 90,
+        delays.0,
+        delays.1
+    );
+}

@@ -1,0 +1,245 @@
+//! A camera that plays: every unit comes out, in order, and what is wrong with it is said.
+
+use std::time::Duration;
+
+use crate::fake::{ALAW, Fake, Manner, PPS, SPS_96, Send, admin, h264, pictures, sdp};
+use tarsier_ingest::{Anomaly, RtspSource, Source, SourceError, SourceEvent, Timeouts, probe};
+use tarsier_types::{AccessUnit, Codec, Pts, SystemClock, Track, Transport};
+use tarsier_wire::{ProbeReport, ProbeRequest, Problem};
+
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    open: Duration::from_secs(10),
+    pictures: Duration::from_millis(500),
+};
+
+async fn camera(sections: &str, then: Vec<Send>) -> (Fake, RtspSource) {
+    let fake = Fake::start(Manner::Plays { sdp: sdp(sections), basic: None, then }).await;
+    let clock = SystemClock::start();
+    let source =
+        RtspSource::open(&fake.url(), None, Transport::Tcp, clock, TIMEOUTS).await.unwrap();
+    (fake, source)
+}
+
+/// Everything until the source fails.
+async fn all(source: &mut RtspSource) -> (Vec<SourceEvent>, SourceError) {
+    let mut events = Vec::new();
+    let whole = async {
+        loop {
+            match source.next().await {
+                Ok(event) => events.push(event),
+                Err(error) => return error,
+            }
+        }
+    };
+    let error =
+        tokio::time::timeout(Duration::from_secs(20), whole).await.expect("it must end by itself");
+    (events, error)
+}
+
+fn units(events: &[SourceEvent], track: Track) -> Vec<&AccessUnit> {
+    let mut units = Vec::new();
+    for event in events {
+        if let SourceEvent::Unit(unit) = event
+            && unit.track == track
+        {
+            units.push(unit);
+        }
+    }
+    units
+}
+
+/// The numbers that [`pictures`] wrote into them.
+fn numbers(events: &[SourceEvent]) -> Vec<u16> {
+    units(events, Track::Video)
+        .iter()
+        .map(|u| u16::from_be_bytes([u.data[6] - 1, u.data[7]]))
+        .collect()
+}
+
+#[tokio::test]
+async fn every_picture_after_the_first_keyframe_comes_out() {
+    let (_fake, mut source) = camera(&h264(), pictures(7..1_500, 10)).await;
+    let (events, error) = all(&mut source).await;
+    assert_eq!(numbers(&events), (10..1_500).collect::<Vec<u16>>(), "all of them, in order");
+    assert_eq!(error.problem, Problem::Disconnected, "then the camera hangs up");
+    let [SourceEvent::Parameters(sets), SourceEvent::NewRun { zero }, SourceEvent::Unit(first), ..] =
+        &events[..]
+    else {
+        panic!("parameters, a run, a picture must come first: {:?}", &events[..3]);
+    };
+    assert_eq!((sets.video.codec, sets.video.width, sets.video.height), (Codec::H264, 64, 64));
+    assert_eq!(sets.video.rfc6381.to_lowercase(), "avc1.42c00a");
+    assert_eq!(&sets.video.sample_entry[4..8], b"avc1");
+    assert_eq!(sets.audio, None);
+    assert!(first.is_keyframe && first.pts == Pts(0) && first.arrived == *zero, "{first:?}");
+    assert_eq!(first.data[..5], [0, 0, 0, 5, 0x65], "NAL units stand after their length");
+    let last = units(&events, Track::Video).last().unwrap().pts;
+    assert_eq!(last, Pts(1_489 * 3_600), "times are the camera's");
+}
+
+#[tokio::test]
+async fn patience_and_cancelling_lose_nothing() {
+    let mut script = Vec::new();
+    for packet in pictures(0..200, 50) {
+        script.extend([packet, Send::Pause(2)]);
+    }
+    let (_fake, mut source) = camera(&h264(), script).await;
+    source.set_patience(Duration::from_millis(40));
+    let mut events = Vec::new();
+    let (mut cancelled, mut bursts) = (0, 0);
+    let error = loop {
+        match tokio::time::timeout(Duration::from_millis(3), source.next()).await {
+            Err(_) => {
+                cancelled += 1;
+                bursts += 1;
+            }
+            Ok(Ok(event)) => events.push(event),
+            Ok(Err(error)) => break error,
+        }
+    };
+    assert_eq!(error.problem, Problem::Disconnected);
+    assert_eq!(numbers(&events), (0..200).collect::<Vec<u16>>(), "all of them, in order");
+    assert!(cancelled > 10 && bursts < 200, "it must have waited ({cancelled} times) and gathered");
+}
+
+#[tokio::test]
+async fn a_zombie_is_found() {
+    let mut script = pictures(0..5, 5);
+    for n in 0..400 {
+        script
+            .extend([Send::Rtp(2, n, u32::from(n) * 160, false, vec![0xd5; 160]), Send::Pause(5)]);
+    }
+    let (_fake, mut source) = camera(&format!("{}\n{ALAW}", h264()), script).await;
+    let (events, error) = all(&mut source).await;
+    assert_eq!(error.problem, Problem::NoPictures, "sound is no picture: {error}");
+    assert_eq!(numbers(&events).len(), 5);
+}
+
+#[tokio::test]
+async fn a_camera_that_sends_nothing_is_found() {
+    let (_fake, mut source) = camera(&h264(), vec![Send::Silence]).await;
+    assert_eq!(all(&mut source).await.1.problem, Problem::NoPictures);
+}
+
+#[tokio::test]
+async fn g711_comes_out_as_flac_beside_the_pictures() {
+    let mut script = Vec::new();
+    for (n, picture) in pictures(0..100, 25).into_iter().enumerate() {
+        let n = u16::try_from(n).unwrap();
+        let sound: Vec<u8> = (0..320_u16).map(|sample| (sample * 7 + n) as u8).collect();
+        script.extend([picture, Send::Rtp(2, n, 5_000 + u32::from(n) * 320, true, sound)]);
+    }
+    let (_fake, mut source) = camera(&format!("{}\n{ALAW}", h264()), script).await;
+    assert_eq!(source.sound_as_sent(), Some(Codec::PcmAlaw));
+    let (events, _) = all(&mut source).await;
+    let SourceEvent::Parameters(sets) = &events[0] else { panic!("{:?}", events[0]) };
+    let audio = sets.audio.as_ref().expect("there is sound");
+    assert_eq!((audio.codec, audio.sample_rate_hz, audio.channels), (Codec::Flac, 8_000, 1));
+    assert_eq!(sets.mime().to_lowercase(), "video/mp4; codecs=\"avc1.42c00a,flac\"");
+    let sound = units(&events, Track::Audio);
+    assert_eq!(sound.len(), 100 * 320 / 512, "whole blocks of 512 samples");
+    assert!(
+        sound.windows(2).all(|two| (two[1].pts - two[0].pts).0 == 5_760),
+        "64 ms from one to the next"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_size_is_said_before_its_keyframe() {
+    let mut script = pictures(0..10, 10);
+    let timestamp = 9_000 + 10 * 3_600;
+    script.push(Send::Rtp(0, 10, timestamp, false, SPS_96.to_vec()));
+    script.push(Send::Rtp(0, 11, timestamp, false, PPS.to_vec()));
+    script.push(Send::Rtp(0, 12, timestamp, true, vec![0x65, 0x88, 1, 10, 0x80]));
+    let (_fake, mut source) = camera(&h264(), script).await;
+    let (events, _) = all(&mut source).await;
+    let [
+        ..,
+        SourceEvent::Anomaly(Anomaly::ParametersChanged),
+        SourceEvent::Parameters(sets),
+        SourceEvent::Unit(unit),
+    ] = &events[..]
+    else {
+        panic!("{:?}", events.last());
+    };
+    assert_eq!((sets.video.width, sets.video.height), (96, 64));
+    assert!(
+        unit.is_keyframe && unit.data[..5] == [0, 0, 0, 5, 0x65],
+        "parameter sets are not in the unit"
+    );
+}
+
+#[tokio::test]
+async fn a_packet_that_makes_no_sense_costs_one_unit() {
+    let mut script = pictures(0..3, 10);
+    script.push(Send::Rtp(0, 3, 9_000 + 3 * 3_600, true, vec![0xff, 0, 0]));
+    script.extend(pictures(4..8, 10));
+    let (_fake, mut source) = camera(&h264(), script).await;
+    let (events, error) = all(&mut source).await;
+    assert_eq!(error.problem, Problem::Disconnected, "the session goes on to its end: {error}");
+    assert!(events.contains(&SourceEvent::Anomaly(Anomaly::BrokenUnit)), "and it is counted");
+    assert_eq!(numbers(&events), [0, 1, 2, 4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn lost_packets_are_counted() {
+    let mut script = pictures(0..3, 10);
+    script.extend(pictures(6..8, 10));
+    let (_fake, mut source) = camera(&h264(), script).await;
+    let (events, _) = all(&mut source).await;
+    assert!(events.contains(&SourceEvent::Anomaly(Anomaly::PacketsLost(3))), "{events:?}");
+}
+
+#[tokio::test]
+async fn it_says_goodbye() {
+    let mut script = pictures(0..3, 10);
+    script.push(Send::Silence);
+    let (fake, mut source) = camera(&h264(), script).await;
+    while !matches!(source.next().await.unwrap(), SourceEvent::Unit(_)) {}
+    source.close().await;
+    assert!(
+        fake.seen().iter().any(|request| request.starts_with("TEARDOWN")),
+        "some cameras allow two sessions"
+    );
+}
+
+#[tokio::test]
+async fn a_probe_finds_size_rate_and_a_picture() {
+    let mut script = Vec::new();
+    for packet in pictures(0..60, 25) {
+        script.extend([packet, Send::Pause(2)]);
+    }
+    script.push(Send::Silence);
+    let basic = "YWRtaW46aHVudGVyMi1wYXNz".to_owned();
+    let fake =
+        Fake::start(Manner::Plays { sdp: sdp(&h264()), basic: Some(basic), then: script }).await;
+    let request = ProbeRequest {
+        url: fake.url(),
+        transport: Transport::Tcp,
+        credentials: Some(admin("hunter2-pass")),
+        timeout_ms: 5_000,
+    };
+    let report = probe(&request, SystemClock::start()).await;
+    let ProbeReport::Found { video, width, height, millifps, audio, keyframe_mp4_base64, .. } =
+        report
+    else {
+        panic!("{report:?}");
+    };
+    assert_eq!((video, width, height, audio), (Codec::H264, 64, 64, None));
+    assert_eq!(millifps, Some(25_000), "announced by the SPS");
+    assert!(keyframe_mp4_base64.len() > 500, "a whole MP4 with one picture");
+}
+
+#[tokio::test]
+async fn a_probe_says_what_is_wrong() {
+    let fake = Fake::start(Manner::Refuses("404 Not Found")).await;
+    let url = fake.url();
+    let request =
+        ProbeRequest { url, transport: Transport::Tcp, credentials: None, timeout_ms: 5_000 };
+    let report = probe(&request, SystemClock::start()).await;
+    assert!(
+        matches!(report, ProbeReport::Failed { problem: Problem::NoSuchPath, .. }),
+        "{report:?}"
+    );
+}
