@@ -18,6 +18,7 @@ use crate::error::IndexError;
 use crate::index::Index;
 use crate::segments::{NewSegment, SegmentState};
 use crate::stream_ids::StreamNo;
+use crate::stretch::DAY_MS;
 use crate::totals::{count, stream};
 
 /// How far back to look.
@@ -39,7 +40,7 @@ pub struct ReconcileReport {
     pub added: u64,
     /// How many of these were never closed.
     pub torn: u64,
-    /// Files without a single picture that could be played; at most [`MOST_NAMED`] are named.
+    /// Files that are left out: damaged, unreadable, or without a single whole fragment; at most [`MOST_NAMED`] are named.
     pub unplayable: Vec<PathBuf>,
     /// Segments of which the index knew and the file is gone.
     pub missing: u64,
@@ -258,18 +259,20 @@ impl Pass<'_> {
             }
         }
         match look(start, path) {
-            Ok(Some(segment)) => {
+            Ok(segment) => {
                 self.report.added += 1;
                 self.report.torn += u64::from(segment.state == SegmentState::Torn);
                 self.found.push((camera.clone(), stream, segment));
             }
-            Ok(None) if self.report.unplayable.len() < MOST_NAMED => {
-                self.report.unplayable.push(path.to_owned());
-            }
-            Ok(None) => {}
             // It was deleted or moved since its folder was read.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(ReconcileError::Read { path: path.to_owned(), source }),
+            Err(LookError::Read(error)) if error.kind() == ErrorKind::NotFound => {}
+            // One bad file, or one bad sector, must not keep all the others from being found.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "a segment file is left out");
+                if self.report.unplayable.len() < MOST_NAMED {
+                    self.report.unplayable.push(path.to_owned());
+                }
+            }
         }
         if self.found.len() >= BATCH { self.store() } else { Ok(()) }
     }
@@ -316,20 +319,39 @@ impl Pass<'_> {
     }
 }
 
-/// What is in the file; `None` if nothing in it can be played.
-fn look(start: UtcMs, path: &Path) -> io::Result<Option<NewSegment>> {
+/// Why a file is left out.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error("there is no whole fragment in it")]
+    NoPicture,
+    #[error("its pictures last {duration_ms} ms, which no segment does")]
+    BadDuration { duration_ms: i64 },
+    #[error("its name is a time before 1970 or after 2527")]
+    BadStart,
+    #[error("it cannot be read")]
+    Read(#[from] io::Error),
+    #[error("it is no segment")]
+    Scan(#[source] ScanError),
+}
+
+fn look(start: UtcMs, path: &Path) -> Result<NewSegment, LookError> {
+    if !StreamNo::can_hold(start) {
+        return Err(LookError::BadStart);
+    }
     let mut file = File::open(path)?;
     let size_bytes = file.metadata()?.len();
-    let found = match scan(&mut file) {
-        Ok(found) if found.parts.is_empty() => return Ok(None),
-        Ok(found) => found,
-        Err(ScanError::Read(error)) => return Err(error),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "a segment file that cannot be played");
-            return Ok(None);
-        }
-    };
-    Ok(Some(NewSegment {
+    let found = scan(&mut file).map_err(|error| match error {
+        ScanError::Read(error) => LookError::Read(error),
+        other => LookError::Scan(other),
+    })?;
+    if found.parts.is_empty() {
+        return Err(LookError::NoPicture);
+    }
+    let duration_ms = found.duration.to_millis();
+    if !(0..=DAY_MS).contains(&duration_ms) {
+        return Err(LookError::BadDuration { duration_ms });
+    }
+    Ok(NewSegment {
         start,
         duration: found.duration,
         size_bytes,
@@ -340,7 +362,7 @@ fn look(start: UtcMs, path: &Path) -> io::Result<Option<NewSegment>> {
         fragments: found.parts,
         units: found.units,
         continues: false,
-    }))
+    })
 }
 
 fn check_identity(tier_id: &str, root: &Path) -> Result<(), ReconcileError> {

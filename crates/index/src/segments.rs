@@ -223,7 +223,7 @@ impl Index {
     ) -> Result<Option<SegmentRow>, IndexError> {
         self.read("find a segment", |db| {
             let Some(stream) = StreamNo::find(db, camera, stream)? else { return Ok(None) };
-            let ids = stream.segments(UtcMs(0), at.plus_millis(1));
+            let ids = stream.segments(UtcMs(0), just_after(at));
             let sql = format!("{SELECT} where id >= ?1 and id < ?2 order by id desc limit 1");
             Ok(self.rows(db, &sql, params![ids.start, ids.end])?.pop())
         })
@@ -238,7 +238,7 @@ impl Index {
     ) -> Result<Option<SegmentRow>, IndexError> {
         self.read("find a segment", |db| {
             let Some(stream) = StreamNo::find(db, camera, stream)? else { return Ok(None) };
-            let ids = stream.segments(at.plus_millis(1), UtcMs(i64::MAX));
+            let ids = stream.segments(just_after(at), UtcMs(i64::MAX));
             let sql = format!("{SELECT} where id >= ?1 and id < ?2 order by id limit 1");
             Ok(self.rows(db, &sql, params![ids.start, ids.end])?.pop())
         })
@@ -326,6 +326,10 @@ impl Index {
 
 const SELECT: &str = "select id, duration_ms, size_bytes, tier_id, parameter_set_id, init_bytes, units, continues, state,
     hash, chain, parts from segments";
+
+const fn just_after(at: UtcMs) -> UtcMs {
+    UtcMs(at.0.saturating_add(1))
+}
 
 /// The id of the last segment of the stream below that id.
 fn before(db: &Connection, stream: StreamNo, id: i64) -> rusqlite::Result<Option<i64>> {

@@ -63,7 +63,7 @@ impl Index {
 
 /// A span starts at most one day and one segment before a time that it covers; a segment is at most a day long.
 fn earliest(range: UtcRange) -> i64 {
-    (day_of(range.start) - 1) * DAY_MS
+    day_of(range.start).saturating_sub(1).saturating_mul(DAY_MS)
 }
 
 fn stored(

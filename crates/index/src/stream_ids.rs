@@ -45,9 +45,14 @@ impl StreamNo {
         self.0
     }
 
+    /// Whether a segment may start then.
+    pub(crate) const fn can_hold(start: UtcMs) -> bool {
+        start.0 & !START_MASK == 0
+    }
+
     /// The id of the segment that starts then.
     pub(crate) fn segment(self, start: UtcMs) -> rusqlite::Result<i64> {
-        if start.0 & !START_MASK != 0 {
+        if !Self::can_hold(start) {
             return Err(too_large("a segment starts between 1970 and 2527"));
         }
         Ok(self.0 << START_BITS | start.0)

@@ -16,6 +16,17 @@ const MOST_GAPS: u32 = 10_000;
 /// A minute is the shortest segment; a day of 25 hours has so many, and clocks that step make a few more.
 const MOST_SEGMENTS: u32 = 2_000;
 
+/// The beginning of the year 9999: times are asked for by anybody, and their differences must be numbers.
+const END_OF_TIME: UtcMs = UtcMs(253_370_764_800_000);
+
+fn bounded(at: UtcMs) -> UtcMs {
+    at.clamp(UtcMs(0), END_OF_TIME)
+}
+
+fn bounded_range(range: UtcRange) -> UtcRange {
+    UtcRange::new(bounded(range.start), bounded(range.end))
+}
+
 /// What the hub knows of a stream at this moment and the index does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
@@ -45,6 +56,7 @@ pub fn timeline(
     request: TimelineRequest,
     present: &[Present],
 ) -> Result<Timeline, IndexError> {
+    let request = TimelineRequest { range: bounded_range(request.range), ..request };
     let now = |stream| present.iter().find(|present| present.stream == stream);
     let mut streams = Vec::new();
     for stream in StreamKind::ALL {
@@ -86,6 +98,7 @@ pub fn vod(
     request: &VodRequest<'_>,
     open: Option<&OpenSegment>,
 ) -> Result<String, PlaylistError> {
+    let request = &VodRequest { range: bounded_range(request.range), ..*request };
     if request.range.millis() > LONGEST_MS {
         return Err(VodError::BadRange.into());
     }
@@ -117,6 +130,7 @@ pub fn find(
     at: UtcMs,
     open: Option<&OpenSegment>,
 ) -> Result<Found, IndexError> {
+    let at = bounded(at);
     if let Some(place) = open.and_then(|open| seek::in_open(open, at)) {
         return Ok(Found::Open(place));
     }

@@ -83,6 +83,38 @@ fn a_range_finds_what_reaches_into_it_and_nothing_else() {
 }
 
 #[test]
+fn no_time_that_somebody_may_ask_for_makes_it_panic() {
+    let it = Fixture::new();
+    it.store("ssd", &segment(MIDNIGHT, 180_000));
+    for from in [i64::MIN, -1, 0, MIDNIGHT, i64::MAX] {
+        for to in [i64::MIN, -1, 0, MIDNIGHT, i64::MAX] {
+            let asked = range(from, to);
+            let holds = from <= MIDNIGHT && MIDNIGHT < to;
+            assert_eq!(
+                it.index.spans_in(&garden(), MAIN, asked, 9).unwrap().len(),
+                usize::from(holds),
+                "{asked:?}"
+            );
+            assert_eq!(
+                it.index.segments_in(&garden(), MAIN, asked, 9).unwrap().len(),
+                usize::from(holds),
+                "{asked:?}"
+            );
+            assert_eq!(it.index.has_footage(&garden(), MAIN, asked).unwrap(), holds, "{asked:?}");
+            assert_eq!(it.index.gaps_in(&garden(), MAIN, asked, 9).unwrap(), []);
+        }
+        assert_eq!(
+            it.index.segment_at(&garden(), MAIN, UtcMs(from)).unwrap().is_some(),
+            from >= MIDNIGHT
+        );
+        assert_eq!(
+            it.index.segment_after(&garden(), MAIN, UtcMs(from)).unwrap().is_some(),
+            from < MIDNIGHT
+        );
+    }
+}
+
+#[test]
 fn spans_join_over_midnight_and_show_holes_and_tiers() {
     let it = Fixture::new();
     for n in -2..3 {

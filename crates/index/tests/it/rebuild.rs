@@ -176,8 +176,17 @@ fn what_is_no_segment_is_left_alone_and_said() {
     let folder = disk.path(start).parent().unwrap().to_owned();
     fs::write(folder.join("notes.txt"), b"mine").unwrap();
     fs::write(folder.join("00-10-00.000Z.mp4.tmp"), b"").unwrap();
+    let before_time = UtcMs(-DAY);
+    disk.write(before_time, &file(before_time, 2));
+    let good = UtcMs(MIDNIGHT + DAY);
+    disk.write(good, &file(good, 2));
     let report = disk.reconcile(Reach::All);
-    assert_eq!((report.files, report.added, report.unplayable), (1, 0, vec![disk.path(start)]));
+    assert_eq!(
+        (report.files, report.added),
+        (3, 1),
+        "one bad file keeps no other from being found"
+    );
+    assert_eq!(report.unplayable, [disk.path(before_time), disk.path(start)]);
     assert!(disk.path(start).exists(), "the index deletes no file");
 }
 

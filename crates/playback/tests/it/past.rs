@@ -176,6 +176,24 @@ fn the_open_segment_and_what_goes_on_now_are_in_the_timeline() {
 }
 
 #[test]
+fn no_time_that_somebody_may_ask_for_makes_it_panic() {
+    let disk = disk(&[0]);
+    for (from, to) in
+        [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]
+    {
+        let range = UtcRange::new(UtcMs(from), UtcMs(to));
+        let request = TimelineRequest { range, now: UtcMs(START + DAY), max_spans: usize::MAX };
+        let drawn = timeline(&disk.index, &garden(), request, &[]).unwrap();
+        assert_eq!(drawn.spans.len(), usize::from(from < to), "{range:?}");
+        let request = VodRequest { range, now: UtcMs(START), token: None };
+        assert!(vod(&disk.index, &garden(), MAIN, &request, None).is_err(), "{range:?}");
+        let found = find(&disk.index, &garden(), MAIN, range.start, None).unwrap();
+        assert!(matches!(found, Found::Nothing { .. }), "{found:?}");
+        days_with_footage(&disk.index, &garden(), MAIN, range, &TimeZone::UTC).unwrap();
+    }
+}
+
+#[test]
 fn days_are_the_viewers_own() {
     // 20:15 UTC is still the 20th in Berlin and already the 21st in Ho Chi Minh City.
     let disk = disk(&[0, 3 * DAY]);

@@ -117,7 +117,7 @@ fn without_keyframes_a_playlist_begins_at_the_last_one_before() {
 fn nothing_and_too_much_are_said() {
     let rows = [row(0, "Kf", h264(true))];
     let check = |range, expect| {
-        assert_eq!(playlist(&request(range), &rows, None), Err(expect), "{range:?}")
+        assert_eq!(playlist(&request(range), &rows, None), Err(expect), "{range:?}");
     };
     check(range(2_000, 9_000), VodError::Empty);
     check(range(5, 5), VodError::BadRange);
