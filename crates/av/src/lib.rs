@@ -1,1 +1,31 @@
-//! av
+//! The only door to libav: reads what the pure-Rust engine cannot, and decodes stills.
+//!
+//! ```text
+//! camera ─> libav ─> reader ─┬─ pictures (nals, stamps) ─┬─> burst ─> timeline, sync ─> SourceEvent
+//!           (watch)          └─ sound ──────────────────-┘   (assembly)
+//! fragmented MP4 in memory ─> libav ─> still ─> JPEG, PNG
+//! ```
+//! Only this crate names ffmpeg-next, and only `libav.rs` holds `unsafe`. No type of libav stands in a public
+//! signature; one thread owns one context; every call that can block has an interrupt callback with a deadline
+//! (`watch`). libav prints nothing: it would print passwords.
+//!
+//! What does not belong here: RTSP in pure Rust and the truth of timestamps (`tarsier_ingest`), files, retries.
+
+mod assembly;
+mod burst;
+mod fail;
+mod libav;
+mod location;
+mod nals;
+mod pictures;
+mod probe;
+mod reader;
+mod sound;
+mod source;
+mod stamps;
+mod still;
+mod watch;
+
+pub use probe::probe;
+pub use source::{LibavSource, Timeouts};
+pub use still::{Still, StillError, StillFormat, StillRequest, still};

@@ -1,0 +1,210 @@
+//! Hands: the thread that sits in libav. Opens, reads, hands packets to the brain and its events to the source.
+//!
+//! What does not belong here: what packets mean (`assembly`), what errors mean (`fail`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ffmpeg_next::Error;
+use ffmpeg_next::error::EAGAIN;
+use tarsier_ingest::{Anomaly, SourceError};
+use tarsier_types::{Clock, Mono};
+use tarsier_wire::Problem;
+use tokio::sync::mpsc;
+
+use crate::assembly::{Assembly, Zero};
+use crate::burst::{Arrival, Delivery};
+use crate::fail::{Ending, Stage, source_error};
+use crate::libav::{Demuxer, StreamFacts, StreamMedium};
+use crate::location::{Location, Place};
+use crate::source::{Control, Message, Timeouts};
+
+/// HLS comes segment by segment, of 10 s at most by common practice, and the playlist must be asked for in between.
+const SEGMENTS_PICTURES: Duration = Duration::from_secs(30);
+/// So many unreadable packets in a row are no hiccup any more (guess).
+const MAX_GARBLED: u32 = 100;
+/// A read that took longer than this had emptied the socket: it is worth while to let packets gather.
+const EMPTIED: Duration = Duration::from_millis(2);
+/// TEARDOWN: written, not waited for.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Lives on a thread of its own.
+pub(crate) struct Reader {
+    location: Location,
+    timeouts: Timeouts,
+    control: Arc<Control>,
+    sender: mpsc::Sender<Message>,
+}
+
+/// Nobody listens any more.
+struct Gone;
+
+impl Reader {
+    pub(crate) fn new(
+        location: Location,
+        timeouts: Timeouts,
+        control: Arc<Control>,
+        sender: mpsc::Sender<Message>,
+    ) -> Self {
+        Self { location, timeouts, control, sender }
+    }
+
+    /// Until it fails or is told to stop.
+    pub(crate) fn run(self) {
+        if let Err(error) = self.play() {
+            // If nobody listens, nobody wants to know.
+            let _ = self.sender.blocking_send(Message::Failed(error));
+        }
+    }
+
+    fn play(&self) -> Result<(), SourceError> {
+        let watch = &self.control.watch;
+        watch.arm(watch.clock().mono() + self.timeouts.open);
+        let opened = Demuxer::open(&self.location, watch);
+        let mut demuxer = opened.map_err(|error| self.error(error, Stage::Opening))?;
+        let played = self.read(&mut demuxer);
+        watch.grant(FAREWELL);
+        drop(demuxer);
+        played
+    }
+
+    fn read(&self, demuxer: &mut Demuxer) -> Result<(), SourceError> {
+        let format = demuxer.format_name();
+        let Streams { video, audio } = streams(demuxer.streams())?;
+        let is_segments = format == "hls";
+        let delivery = if is_segments { Delivery::SEGMENTS } else { Delivery::LIVE };
+        let zero = if format == "rtsp" { Zero::Apart } else { Zero::Common };
+        let mut assembly =
+            Assembly::new(&video, audio.as_ref(), zero, delivery).ok_or_else(|| SourceError {
+                problem: Problem::CodecNotSupported,
+                other_engine: false,
+                detail: format!("libav: {} cannot be recorded", video.codec_name),
+            })?;
+        if let Some(audio) = audio.as_ref().filter(|_| !assembly.has_sound()) {
+            tracing::warn!(
+                codec = audio.codec_name,
+                "sound in a coding that is not recorded is left out"
+            );
+        }
+        let sound = audio.as_ref().filter(|_| assembly.has_sound()).and_then(|audio| audio.codec);
+        if self.say(Message::Opened { sound }).is_err() {
+            return Ok(());
+        }
+        let (video, audio) = (video.index, audio.map(|audio| audio.index));
+        let watch = &self.control.watch;
+        let clock = watch.clock();
+        let stall = if is_segments {
+            self.timeouts.pictures.max(SEGMENTS_PICTURES)
+        } else {
+            self.timeouts.pictures
+        };
+        let mut last_picture = clock.mono();
+        let mut garbled = 0;
+        let end = loop {
+            if watch.is_stopped() {
+                return Ok(());
+            }
+            watch.arm(last_picture + stall);
+            let asked = clock.mono();
+            match demuxer.read() {
+                Ok(packet) => {
+                    garbled = 0;
+                    let now = clock.mono();
+                    let arrival = Arrival { mono: now, utc: clock.utc(), waited: now.since(asked) };
+                    if packet.stream == video {
+                        last_picture = now;
+                        assembly.picture(&packet, arrival);
+                    } else if Some(packet.stream) == audio {
+                        assembly.sound(&packet, arrival);
+                    }
+                }
+                Err(Error::Other { errno: EAGAIN }) if !watch.has_expired() => {}
+                Err(Error::InvalidData) if !watch.has_expired() && garbled < MAX_GARBLED => {
+                    garbled += 1;
+                    assembly.anomaly(Anomaly::BrokenUnit);
+                }
+                Err(error) => break error,
+            }
+            if self.hand_out(&mut assembly, &mut last_picture).is_err() {
+                return Ok(());
+            }
+            // On its first timeout the RTSP reader flushes its parser and reports success: what it gave is good, but
+            // the stall is real.
+            if watch.has_expired() {
+                break Error::Exit;
+            }
+            self.gather(asked, clock.mono());
+        };
+        if watch.is_stopped() {
+            return Ok(());
+        }
+        assembly.finish();
+        match self.hand_out(&mut assembly, &mut last_picture) {
+            Ok(()) => Err(self.error(end, Stage::Playing)),
+            Err(Gone) => Ok(()),
+        }
+    }
+
+    fn hand_out(&self, assembly: &mut Assembly, last_picture: &mut Mono) -> Result<(), Gone> {
+        while let Some(event) = assembly.poll() {
+            self.say(Message::Event(event))?;
+            // Time that was spent waiting for whoever listens is not the camera's.
+            let now = self.control.watch.clock().mono();
+            *last_picture = (*last_picture).max(now);
+        }
+        Ok(())
+    }
+
+    fn say(&self, message: Message) -> Result<(), Gone> {
+        self.sender.blocking_send(message).map_err(|_| Gone)
+    }
+
+    /// While nobody watches, packets gather in the socket for a while. Not over UDP: its buffer throws away.
+    fn gather(&self, asked: Mono, now: Mono) {
+        let patience = self.control.patience();
+        let emptied = now.since(asked) >= EMPTIED;
+        if !patience.is_zero()
+            && emptied
+            && !self.location.is_udp()
+            && !self.control.watch.is_stopped()
+        {
+            std::thread::park_timeout(patience);
+        }
+    }
+
+    fn error(&self, error: Error, stage: Stage) -> SourceError {
+        let ending =
+            if self.control.watch.has_expired() { Ending::Expired } else { Ending::ByItself };
+        source_error(error, stage, ending, &self.location)
+    }
+}
+
+struct Streams {
+    video: StreamFacts,
+    audio: Option<StreamFacts>,
+}
+
+/// The first pictures that can be recorded (else the first at all, to say what they are), and the first sound that
+/// can.
+fn streams(all: &[StreamFacts]) -> Result<Streams, SourceError> {
+    let of = |kind: StreamMedium| all.iter().filter(move |stream| stream.kind == kind);
+    let best = |kind: StreamMedium| {
+        of(kind).find(|stream| stream.codec.is_some()).or_else(|| of(kind).next())
+    };
+    let video = best(StreamMedium::Video).cloned().ok_or_else(|| SourceError {
+        problem: Problem::NoVideo,
+        other_engine: false,
+        detail: format!("libav found {} streams, and no pictures among them", all.len()),
+    })?;
+    Ok(Streams { video, audio: best(StreamMedium::Audio).cloned() })
+}
+
+impl Location {
+    fn is_udp(&self) -> bool {
+        matches!(self.place, Place::Network { .. })
+            && self
+                .options
+                .iter()
+                .any(|(key, value)| *key == "rtsp_transport" && value.expose() == "udp")
+    }
+}
