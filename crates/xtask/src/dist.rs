@@ -2,13 +2,16 @@
 //!
 //! What does not belong here: names, icons and dependencies of the packages (`src-tauri/tauri.conf.json`).
 
+mod needs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::needs::Needs;
 use crate::build::{self, PROGRAMS, Profile, WINDOW, Window};
 use crate::process::{command, output, run};
 use crate::root;
@@ -45,12 +48,14 @@ pub(crate) fn dist(options: Options) -> Result<()> {
     steps.step("build the pages", build::ui)?;
     steps.step("build the programs", || build::programs(Window::With, profile))?;
     let mut installers = Vec::new();
+    let mut needs = Needs::default();
     steps.step("make the installers", || {
-        installers = bundle(profile)?;
+        needs = Needs::find(profile)?;
+        installers = bundle(profile, &needs)?;
         Ok(())
     })?;
     steps.step("look into the installers", || {
-        installers.iter().try_for_each(|installer| look_into(installer))
+        installers.iter().try_for_each(|installer| look_into(installer, &needs))
     })?;
     say::line("");
     for installer in &installers {
@@ -62,12 +67,12 @@ pub(crate) fn dist(options: Options) -> Result<()> {
     Ok(())
 }
 
-fn bundle(profile: Profile) -> Result<Vec<PathBuf>> {
+fn bundle(profile: Profile, needs: &Needs) -> Result<Vec<PathBuf>> {
     let out = root::target().join(profile.folder()).join("bundle");
     if out.exists() {
         fs::remove_dir_all(&out).context("an old bundle is in the way")?;
     }
-    let config = json!({ "bundle": { "externalBin": side_programs(profile)? } });
+    let config = json!({ "bundle": { "externalBin": side_programs(profile)?, "linux": { "deb": { "depends": needs.deb }, "rpm": { "depends": needs.rpm } } } });
     let mut tauri = command(if cfg!(windows) { "npx.cmd" } else { "npx" });
     tauri.args([
         "--yes",
@@ -133,7 +138,7 @@ fn installers(out: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Every program is inside, and what the window needs to show video is asked for.
-fn look_into(installer: &Path) -> Result<()> {
+fn look_into(installer: &Path, wanted: &Needs) -> Result<()> {
     let (listing, needs) = match installer.extension().and_then(|extension| extension.to_str()) {
         Some("deb") => (
             output(command("dpkg-deb").arg("--contents").arg(installer))?,
@@ -152,16 +157,13 @@ fn look_into(installer: &Path) -> Result<()> {
     if let Some(name) = names.into_iter().find(|name| !holds(&listing, name)) {
         bail!("{} does not hold {name}:\n{listing}", installer.display());
     }
-    let config: Value = serde_json::from_str(&fs::read_to_string(
-        root::root().join("src-tauri").join("tauri.conf.json"),
-    )?)?;
-    let kind = installer.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let wanted = config.pointer(&format!("/bundle/linux/{kind}/depends")).and_then(Value::as_array);
-    for need in wanted.into_iter().flatten().filter_map(Value::as_str) {
-        let first_word = need.split_whitespace().next().unwrap_or(need);
-        if !needs.contains(first_word) {
-            bail!("{} does not ask for {need}; it asks for: {needs}", installer.display());
-        }
+    let wanted = if installer.extension().is_some_and(|kind| kind == "deb") {
+        &wanted.deb
+    } else {
+        &wanted.rpm
+    };
+    if let Some(name) = wanted.iter().find(|name| !needs.contains(name.as_str())) {
+        bail!("{} does not ask for {name}; it asks for: {needs}", installer.display());
     }
     say::line(&format!(
         "{}: every program is inside; it asks for {}",

@@ -1,0 +1,249 @@
+// The desktop journey: the real window, hub and recorders, looked at from outside as a person and a desktop would.
+//
+// Steered by WebKitWebDriver (which starts the window), session.py (tray, notifications) and xdotool (closing windows).
+// Every wait has a deadline. Run it by `cargo xtask desktop`, which gives it a display and a bus of its own.
+import { readFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import {
+  Hub, Session, assert, closeWindow, endAll, freePort, isAlive, lastWords, pidsOf, program, root, scratch, start,
+  takePicture, until, visibleWindows,
+} from "./lib.mjs";
+
+const require = createRequire(path.join(root, "ui", "package.json"));
+const { Builder, By, Capabilities } = require("selenium-webdriver");
+
+const MENU = [
+  "Open Tarsier", "Pause recording", "Mute alerts for 1 hour", "Start at login", "Quit window (recording goes on)",
+  "Stop recording and quit",
+];
+const QUICK = 20; // seconds for what happens at once, on a busy machine
+const START = 60; // seconds for a start of window, hub, recorders and pages
+const OFFLINE = 120; // seconds: five attempts (31 s), the window's gathering (5 s), and a busy machine
+const BACK = 180; // seconds: the slowest attempt (30 s) and the quiet minute of a camera that was just named
+
+const dataDir = path.join(scratch, "data");
+const hub = new Hub(dataDir);
+const session = new Session();
+let driver;
+let windowPid;
+let steps = 0;
+
+async function step(sentence, act) {
+  const began = performance.now();
+  await act();
+  steps += 1;
+  console.log(`ok - ${sentence} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+}
+
+const inPage = (code, ...args) => driver.executeScript(code, ...args);
+const line = async () => (await session.labels())[0];
+
+/** For each playing video: where it is, and 32 x 18 of its pixels. */
+function videos() {
+  return inPage(`
+    return [...document.querySelectorAll("video")].filter((video) => video.videoWidth > 0).map((video) => {
+      const canvas = document.createElement("canvas");
+      canvas.width = 32; canvas.height = 18;
+      const context = canvas.getContext("2d");
+      context.drawImage(video, 0, 0, 32, 18);
+      return { at: video.currentTime, pixels: [...context.getImageData(0, 0, 32, 18).data] };
+    });`);
+}
+
+const isBlack = ({ pixels }) => !pixels.some((value, index) => index % 4 !== 3 && value > 60);
+const differs = (a, b) => a.pixels.filter((value, index) => Math.abs(value - b.pixels[index]) > 8).length > 10;
+
+async function openWithDriver() {
+  const port = await freePort();
+  const webDriver = start("WebKitWebDriver", "WebKitWebDriver", [`--port=${port}`], {
+    env: { ...process.env, TAURI_WEBVIEW_AUTOMATION: "true", TARSIER_LOG: "info" },
+  });
+  await until("WebKitWebDriver answers", QUICK, async () => (await fetch(`http://127.0.0.1:${port}/status`)).ok);
+  const capabilities = new Capabilities();
+  capabilities.setBrowserName("wry");
+  capabilities.set("webkitgtk:browserOptions", {
+    binary: program("tarsier"),
+    args: ["--data-dir", dataDir, "--demo", "2"],
+  });
+  driver = await new Builder().withCapabilities(capabilities).usingServer(`http://127.0.0.1:${port}/`).build();
+  return webDriver;
+}
+
+async function journey() {
+  start("openbox", "openbox", []);
+  await until("the session offers a tray", QUICK, () => session.isReady);
+  // A file where the data folder should be: nobody, not even root, can make a folder there.
+  writeFileSync(dataDir, "in the way");
+
+  await step("a data folder that cannot be written to is said in words, with a button", async () => {
+    await openWithDriver();
+    [windowPid] = await until("the window runs", QUICK, () => pidsOf(program("tarsier"), dataDir));
+    const text = await until("the page says what is wrong", START, async () => {
+      const shown = await driver.findElement(By.css("main")).getText();
+      return shown.includes("Try again") && shown;
+    });
+    assert(text.includes("The data folder cannot be written to."), `the page must say what happened: ${text}`);
+    assert(text.includes(dataDir), `the page must name the folder: ${text}`);
+    takePicture("failed");
+  });
+
+  await step("the button tries again, and the window shows the hub's pages", async () => {
+    rmSync(dataDir);
+    mkdirSync(dataDir);
+    await driver.findElement(By.id("retry")).click();
+    await until("the hub's page is open", START, async () => (await driver.getCurrentUrl()).startsWith(hub.file().url));
+    const url = await until("the token is gone from the address", QUICK, async () => {
+      const url = await driver.getCurrentUrl();
+      return !url.includes("token=") && url;
+    });
+    assert(url.startsWith("http://127.0.0.1:"), `the pages come from loopback: ${url}`);
+  });
+
+  await step("the window shows both cameras, live: not black, and moving", async () => {
+    const first = await until("two videos show pictures that are not black", START, async () => {
+      const now = await videos();
+      return now.length >= 2 && now.slice(0, 2).every((video) => !isBlack(video)) && now;
+    });
+    await until("both videos move on", QUICK, async () => {
+      const now = await videos();
+      return now.length >= 2 && [0, 1].every((n) => now[n].at > first[n].at + 1 && differs(now[n], first[n]));
+    });
+    takePicture("live");
+  });
+
+  await step("the tray says that two cameras are recorded, and offers everything", async () => {
+    await until("the tray's line is right", QUICK, async () => (await line()) === "Recording 2 cameras");
+    const labels = await session.labels();
+    assert(JSON.stringify(labels.slice(1)) === JSON.stringify(MENU), `the menu is ${JSON.stringify(labels)}`);
+    assert(existsSync(await session.icon()), "the tray has a picture");
+  });
+
+  await step("pause and resume from the tray", async () => {
+    const recording = readFileSync(await session.icon());
+    await session.press("Pause recording");
+    await until("the hub is paused", QUICK, async () => (await hub.api("GET", "/api/v1/system")).is_paused);
+    await until("the tray says so", QUICK, async () => (await line()) === "Recording is paused");
+    const paused = readFileSync(await session.icon());
+    assert(!recording.equals(paused), "the tray's picture must tell a pause from recording");
+    await session.press("Resume recording");
+    await until("the tray says so", START, async () => (await line()) === "Recording 2 cameras");
+  });
+
+  await step("start at login is written and taken back", async () => {
+    const entry = path.join(process.env.HOME, ".config", "autostart", "Tarsier.desktop");
+    const isTicked = async () => (await session.menu()).find((item) => item.label === "Start at login").checked;
+    await session.press("Start at login");
+    await until("the entry is there", QUICK, () => existsSync(entry));
+    const text = readFileSync(entry, "utf8");
+    assert(text.includes("--hidden") && text.includes(dataDir), `the entry opens the same folder in the tray: ${text}`);
+    await until("the tick is there", QUICK, isTicked);
+    await session.press("Start at login");
+    await until("the entry is gone", QUICK, async () => !existsSync(entry) && !(await isTicked()));
+  });
+
+  await step("closing the window leaves it in the tray", async () => {
+    const [id] = await until("the window is seen", QUICK, () => visibleWindows().length > 0 && visibleWindows());
+    closeWindow(id);
+    await until("the window is gone from the screen", QUICK, () => visibleWindows().length === 0);
+    assert(isAlive(windowPid), "the program lives on in the tray");
+  });
+
+  await step("a second start shows the first window and ends", async () => {
+    const second = start("second tarsier", program("tarsier"), ["--data-dir", dataDir]);
+    const { code } = await Promise.race([
+      second.ended,
+      until("the second start ends", QUICK, () => false),
+    ]);
+    assert(code === 0, `the second start ends well, not with ${code}`);
+    await until("the first window is seen again", QUICK, () => visibleWindows().length > 0);
+    const pids = pidsOf(program("tarsier"), dataDir);
+    assert(pids.length === 1 && pids[0] === windowPid, `one program runs, the first: ${pids}`);
+  });
+
+  const port = await freePort();
+  const serveGarden = () =>
+    start("Garden", program("tarsierd"), ["demo-camera", "--listen", `127.0.0.1:${port}`, "--cameras", "1"]);
+  let garden;
+
+  await step("a camera is added and the tray counts it", async () => {
+    garden = serveGarden();
+    const at = `rtsp://127.0.0.1:${port}/cam1`;
+    await hub.api("POST", "/api/v1/cameras", { name: "Garden", main: { url: `${at}/main` }, sub: { url: `${at}/sub` } });
+    await until("three cameras are recorded", START, async () => (await line()) === "Recording 3 cameras");
+  });
+
+  await step("a camera that dies is notified, and a click on that shows the window", async () => {
+    closeWindow((await until("the window is seen", QUICK, () => visibleWindows().length > 0 && visibleWindows()))[0]);
+    await until("the window is gone from the screen", QUICK, () => visibleWindows().length === 0);
+    garden.child.kill("SIGKILL");
+    const note = await until("the notification comes", OFFLINE, () =>
+      session.notifications.find(({ title }) => title.includes("Garden")),
+    );
+    assert(note.body.length > 0, `it says what to do: ${JSON.stringify(note)}`);
+    assert((await line()) === "Recording 2 of 3 cameras, 1 offline", `the tray says it, too: ${await line()}`);
+    await session.click(note);
+    await until("the window is seen", QUICK, () => visibleWindows().length > 0);
+    takePicture("offline");
+  });
+
+  await step("the camera's return is notified", async () => {
+    const before = session.notifications.length;
+    garden = serveGarden();
+    await until("the notification comes", BACK, () =>
+      session.notifications.slice(before).find(({ title }) => title.includes("Garden")),
+    );
+    await until("three cameras are recorded", START, async () => (await line()) === "Recording 3 cameras");
+    assert(session.notifications.length === before + 1, `one camera, one note: ${JSON.stringify(session.notifications)}`);
+  });
+
+  await step("kill -9 of the window stops no recording", async () => {
+    const { pid } = hub.file();
+    process.kill(windowPid, "SIGKILL");
+    await until("the window is dead", QUICK, () => !isAlive(windowPid));
+    const then = hub.footageBytes();
+    const system = await hub.api("GET", "/api/v1/system");
+    assert(isAlive(pid) && system.recording_cameras === 3, `the hub records on: ${JSON.stringify(system)}`);
+    // Preallocated files grow by jumps: so the counters of the recorders are asked, too.
+    const written = async () =>
+      JSON.stringify((await hub.api("GET", "/api/v1/storage")).cameras.map((camera) => camera.footage_bytes));
+    const first = await written();
+    await until("footage grows", START, async () => hub.footageBytes() > then || (await written()) !== first);
+  });
+
+  await step("the next window finds the same hub, and can stop it and itself", async () => {
+    const { pid } = hub.file();
+    const trays = session.trays;
+    const next = start("next tarsier", program("tarsier"), ["--data-dir", dataDir, "--hidden"]);
+    await until("its tray is there", START, () => session.trays > trays);
+    await until("it found the hub", START, async () => (await line()) === "Recording 3 cameras");
+    assert(hub.file().pid === pid, "it is the hub that was there");
+    assert(visibleWindows().length === 0, "--hidden shows no window");
+    await session.press("Stop recording and quit");
+    const { code } = await Promise.race([next.ended, until("the window ends", START, () => false)]);
+    assert(code === 0, `the window ends well, not with ${code}`);
+    await until("the hub has ended", QUICK, () => !isAlive(pid));
+  });
+}
+
+try {
+  await journey();
+  console.log(`\n${steps} passed, 0 failed`);
+} catch (error) {
+  takePicture("failure");
+  console.log(`\nnot ok - ${error.stack}\n${lastWords()}`);
+  for (const log of ["hub-start.log"]) {
+    const file = path.join(dataDir, "logs", log);
+    if (existsSync(file)) console.log(`--- ${log}:\n${readFileSync(file, "utf8").slice(-3000)}`);
+  }
+  console.log(`\n${steps} passed, 1 failed`);
+  process.exitCode = 1;
+} finally {
+  // The hub is detached: it ends by its own id.
+  for (const pid of [...pidsOf(program("tarsier"), dataDir), ...pidsOf(program("tarsierd"), dataDir)]) process.kill(pid, "SIGTERM");
+  await endAll();
+  await until("nothing of ours runs", QUICK, () => pidsOf(program("tarsierd"), dataDir).length === 0).catch((error) => {
+    console.log(`not ok - ${error.message}`);
+    process.exitCode = 1;
+  });
+}
