@@ -1,7 +1,7 @@
 //! The past: what a camera's timeline shows, what a player is told to play, where in which file an instant lies
 //! (SPEC section 7).
 //!
-//! [`timeline`], [`vod`], [`seek`] and [`days`] are brains: rows in, answers out. [`past`] fetches the rows for
+//! [`timeline`], [`vod`], [`seek`], [`shift`] and [`days`] are brains: rows in, answers out. [`past`] fetches the rows for
 //! them, [`read`] reads the bytes that they name. All of it blocks for milliseconds at most and is called on a
 //! thread that may.
 //!
@@ -12,6 +12,7 @@ mod open_segment;
 pub mod past;
 pub mod read;
 pub mod seek;
+pub mod shift;
 pub mod timeline;
 pub mod vod;
 

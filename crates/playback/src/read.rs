@@ -7,9 +7,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 use tarsier_segment::{ScanError, scan};
-use tarsier_types::Ticks;
+use tarsier_types::{Part, Ticks};
 
 use crate::seek::Place;
+use crate::shift::shift;
 
 /// More than any camera sends between two keyframes: 12 s at 100 Mbit/s is 150 MB.
 const MOST_BYTES: u64 = 256 << 20;
@@ -42,10 +43,7 @@ pub enum ReadGopError {
 
 /// Reads what leads to the picture at `place` and nothing before its keyframe.
 pub fn gop(path: &Path, place: &Place) -> Result<Gop, ReadGopError> {
-    let mut file = File::open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => ReadGopError::Gone(error),
-        _ => ReadGopError::Read(error),
-    })?;
+    let mut file = open(path)?;
     let mut bytes = Vec::new();
     range(&mut file, &place.init, &mut bytes)?;
     let init_bytes = bytes.len();
@@ -53,6 +51,48 @@ pub fn gop(path: &Path, place: &Place) -> Result<Gop, ReadGopError> {
     let within = narrow(&bytes, place.at)?;
     let bytes = Bytes::from(bytes);
     Ok(Gop { init: bytes.slice(..init_bytes), fragments: bytes.slice(within), at: place.at })
+}
+
+/// A file as a range of it is served on another clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Shifted<'a> {
+    /// Its parts or fragments, in order.
+    pub parts: &'a [Part],
+    /// By how much later its pictures are.
+    pub by: Ticks,
+    /// Samples in a second, if there is sound.
+    pub audio_rate_hz: Option<u32>,
+}
+
+/// The bytes `asked` of the file as they are after a [shift](crate::shift) of every fragment in them. Playlists ask for
+/// whole parts; for any other range the parts around it are read as well.
+pub fn shifted(path: &Path, file: Shifted<'_>, asked: Range<u64>) -> Result<Bytes, ReadGopError> {
+    let end_of = |part: &Part| part.offset + u64::from(part.bytes);
+    let first = file.parts.partition_point(|part| end_of(part) <= asked.start);
+    let last = file.parts.partition_point(|part| part.offset < asked.end);
+    let touched = file.parts.get(first..last).unwrap_or_default();
+    let moved = match (touched.first(), touched.last()) {
+        (Some(first), Some(last)) => first.offset..end_of(last),
+        _ => asked.start..asked.start,
+    };
+    let whole = asked.start.min(moved.start)..asked.end.max(moved.end);
+    let mut bytes = Vec::new();
+    range(&mut open(path)?, &whole, &mut bytes)?;
+    let within = |range: &Range<u64>| -> Result<Range<usize>, ReadGopError> {
+        let place =
+            |at: u64| usize::try_from(at - whole.start).map_err(|_| ReadGopError::Changed(None));
+        Ok(place(range.start)?..place(range.end)?)
+    };
+    let fragments = bytes.get_mut(within(&moved)?).ok_or(ReadGopError::Changed(None))?;
+    shift(fragments, file.by, file.audio_rate_hz).map_err(|_| ReadGopError::Changed(None))?;
+    Ok(Bytes::from(bytes).slice(within(&asked)?))
+}
+
+fn open(path: &Path) -> Result<File, ReadGopError> {
+    File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ReadGopError::Gone(error),
+        _ => ReadGopError::Read(error),
+    })
 }
 
 /// Where in `init` and fragments those lie that are needed: a part of the index holds several GOPs.

@@ -24,6 +24,22 @@ use crate::open_segment::OpenSegment;
 /// of media, some 3 MB.
 pub const LONGEST_MS: i64 = 25 * 3_600_000;
 
+/// Files whose start and the end before differ by less than this follow each other without a break: starts are rounded
+/// to milliseconds, and slow drift of the camera's clock is taken out at file borders (500 ppm of 900 s).
+const FOLLOWS_MS: i64 = 500;
+
+/// What clock the media follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timestamps {
+    /// As in the files, each of which begins at 0 and is a discontinuity. Our own player wants it so.
+    #[default]
+    PerFile,
+    /// One clock for the whole playlist: URLs carry `t=` in ticks of 1/90000 s, by which whoever serves them
+    /// [shifts](crate::shift) the fragments. A discontinuity only where footage is missing or parameter sets change.
+    /// Other players want it so: the reason stands in [`crate::shift`].
+    Continuous,
+}
+
 /// What is to be played.
 #[derive(Clone, Copy, Debug)]
 pub struct VodRequest<'a> {
@@ -33,6 +49,8 @@ pub struct VodRequest<'a> {
     pub now: UtcMs,
     /// Handed on in every URL, for players that cannot send headers.
     pub token: Option<&'a str>,
+    /// What clock the media follows.
+    pub timestamps: Timestamps,
 }
 
 /// Why there is no playlist.
@@ -73,22 +91,15 @@ pub fn playlist(
         .iter()
         // Found torn at the start of the hub, while its recorder was still writing it: the recorder knows more.
         .filter(|row| open.is_none_or(|open| open.start != row.start))
-        .map(|row| File {
-            start: row.start,
-            parameters: &row.parameters,
-            init_bytes: row.init_bytes,
-            parts: &row.parts,
-        })
+        .map(|row| File::new(row.start, &row.parameters, row.init_bytes, &row.parts))
         .collect();
     if let Some((open, parts)) = &grouped {
-        let file = File {
-            start: open.start,
-            parameters: &open.parameters,
-            init_bytes: open.init_bytes,
-            parts,
-        };
+        let file = File::new(open.start, &open.parameters, open.init_bytes, parts);
         let place = files.partition_point(|file| file.start < open.start);
         files.insert(place, file);
+    }
+    if request.timestamps == Timestamps::Continuous {
+        put_on_one_clock(&mut files);
     }
     let longest = files
         .iter()
@@ -117,23 +128,22 @@ pub fn playlist(
             format_args!("#EXT-X-START:TIME-OFFSET={}.{:03},PRECISE=YES", into / 1000, into % 1000),
         );
     }
-    let query =
-        request.token.map_or_else(String::new, |token| format!("?token={}", escaped(token)));
-    let mut codecs_before = None;
-    for (index, file) in files.iter().enumerate() {
-        if index > 0 {
+    let token = request.token.map(|token| format!("token={}", escaped(token)));
+    let mut before: Option<&File<'_>> = None;
+    for file in &files {
+        let same = before.is_some_and(|before| before.parameters == file.parameters);
+        if before.is_some() && !(same && file.follows) {
             text.push_str("#EXT-X-DISCONTINUITY\n");
         }
-        let codecs = codecs(file.parameters);
-        if codecs_before.as_ref() != Some(&codecs) {
-            line(&mut text, format_args!("#EXT-X-TARSIER-CODECS:\"{codecs}\""));
-            codecs_before = Some(codecs);
+        if before.is_none_or(|before| codecs(before.parameters) != codecs(file.parameters)) {
+            line(&mut text, format_args!("#EXT-X-TARSIER-CODECS:\"{}\"", codecs(file.parameters)));
         }
-        let url = format!("segments/{}.mp4{query}", file.start.0);
-        line(
-            &mut text,
-            format_args!("#EXT-X-MAP:URI=\"{url}\",BYTERANGE=\"{}@0\"", file.init_bytes),
-        );
+        if !(same && request.timestamps == Timestamps::Continuous) {
+            let (url, length) = (file.url([None, token.as_deref()]), file.init_bytes);
+            line(&mut text, format_args!("#EXT-X-MAP:URI=\"{url}\",BYTERANGE=\"{length}@0\""));
+        }
+        let shift = (file.shift > Ticks(0)).then(|| format!("t={}", file.shift.0));
+        let url = file.url([shift.as_deref(), token.as_deref()]);
         line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(file.begins())));
         for part in file.parts {
             let micros = part.duration.to_micros();
@@ -144,6 +154,7 @@ pub fn playlist(
             line(&mut text, format_args!("#EXT-X-BYTERANGE:{}@{}", part.bytes, part.offset));
             line(&mut text, format_args!("{url}"));
         }
+        before = Some(file);
     }
     if !growing {
         text.push_str("#EXT-X-ENDLIST\n");
@@ -158,9 +169,44 @@ struct File<'a> {
     parameters: &'a ParameterSets,
     init_bytes: u32,
     parts: &'a [Part],
+    /// Added to its media time.
+    shift: Ticks,
+    /// Its pictures go on where those of the file before end, on the same clock.
+    follows: bool,
 }
 
-impl File<'_> {
+/// Each file begins where the one before ends, or as much later as it was filmed later.
+fn put_on_one_clock(files: &mut [File<'_>]) {
+    let mut before: Option<(UtcMs, Ticks)> = None;
+    for file in files {
+        let length = file.parts.last().map_or(Ticks(0), |last| last.start + last.duration);
+        if let Some((end, shifted_end)) = before {
+            let hole = file.start.millis_since(end);
+            file.follows = hole.abs() < FOLLOWS_MS;
+            // A clock that was set back must not take the media back with it.
+            let pause = if file.follows { 0 } else { hole.max(0) };
+            file.shift = shifted_end + Ticks::from_millis(pause);
+        }
+        before = Some((file.start + length, file.shift + length));
+    }
+}
+
+impl<'a> File<'a> {
+    fn new(
+        start: UtcMs,
+        parameters: &'a ParameterSets,
+        init_bytes: u32,
+        parts: &'a [Part],
+    ) -> Self {
+        Self { start, parameters, init_bytes, parts, shift: Ticks(0), follows: false }
+    }
+
+    fn url(&self, query: [Option<&str>; 2]) -> String {
+        let query: Vec<&str> = query.into_iter().flatten().collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("segments/{}.mp4{mark}{}", self.start.0, query.join("&"))
+    }
+
     /// The parts with pictures in the range, and those before them back to a keyframe; `None` if there are none.
     fn cut(self, range: UtcRange) -> Option<Self> {
         let ends = |part: &Part| self.start + (part.start + part.duration);

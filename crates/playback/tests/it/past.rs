@@ -11,8 +11,8 @@ use tarsier_playback::OpenSegment;
 use tarsier_playback::past::{
     Found, Present, TimelineRequest, days_with_footage, find, timeline, vod,
 };
-use tarsier_playback::read::{ReadGopError, gop};
-use tarsier_playback::vod::VodRequest;
+use tarsier_playback::read::{ReadGopError, Shifted, gop, shifted};
+use tarsier_playback::vod::{Timestamps, VodRequest};
 use tarsier_segment::{name, read_units, scan};
 use tarsier_types::{Gap, GapReason, Ticks, UtcMs, UtcRange};
 
@@ -112,9 +112,45 @@ fn a_file_that_is_gone_or_cut_is_said_so() {
 }
 
 #[test]
+fn any_range_of_a_shifted_file_is_a_slice_of_the_whole() {
+    let disk = disk(&[0]);
+    let row = disk.index.segment_at(&garden(), MAIN, UtcMs(START)).unwrap().unwrap();
+    let path = disk.folder.path().join(name::path(&garden(), MAIN, row.start));
+    let original = fs::read(&path).unwrap();
+    let file = Shifted { parts: &row.parts, by: Ticks(900_000), audio_rate_hz: None };
+    let whole = shifted(&path, file, 0..row.size_bytes).unwrap();
+    let before = scan(&mut Cursor::new(&original)).unwrap();
+    let after = scan(&mut Cursor::new(&whole)).unwrap();
+    assert_eq!((whole.len(), after.parts.len()), (original.len(), before.parts.len()));
+    for (before, after) in before.parts.iter().zip(&after.parts) {
+        assert_eq!(
+            after.start,
+            before.start + Ticks(900_000),
+            "every fragment is ten seconds later"
+        );
+        assert_eq!(after.offset, before.offset, "and where it was");
+    }
+    let size = row.size_bytes;
+    for asked in
+        [0..10, 0..2_000, 700..20_000, 5_000..5_001, 20_000..size, size - 3..size, size..size]
+    {
+        let (from, to) =
+            (usize::try_from(asked.start).unwrap(), usize::try_from(asked.end).unwrap());
+        assert_eq!(shifted(&path, file, asked.clone()).unwrap(), whole[from..to], "{asked:?}");
+    }
+    let too_much = shifted(&path, file, 0..size + 1);
+    assert!(matches!(too_much, Err(ReadGopError::Changed(_))), "not more than there is");
+}
+
+#[test]
 fn the_byte_ranges_of_a_playlist_are_whole_fragments() {
     let disk = disk(&[0]);
-    let request = VodRequest { range: range(0, 20_000), now: UtcMs(START + DAY), token: None };
+    let request = VodRequest {
+        range: range(0, 20_000),
+        now: UtcMs(START + DAY),
+        token: None,
+        timestamps: Timestamps::PerFile,
+    };
     let text = vod(&disk.index, &garden(), MAIN, &request, None).unwrap();
     let bytes =
         fs::read(disk.folder.path().join(name::path(&garden(), MAIN, UtcMs(START)))).unwrap();
@@ -185,7 +221,8 @@ fn no_time_that_somebody_may_ask_for_makes_it_panic() {
         let request = TimelineRequest { range, now: UtcMs(START + DAY), max_spans: usize::MAX };
         let drawn = timeline(&disk.index, &garden(), request, &[]).unwrap();
         assert_eq!(drawn.spans.len(), usize::from(from < to), "{range:?}");
-        let request = VodRequest { range, now: UtcMs(START), token: None };
+        let request =
+            VodRequest { range, now: UtcMs(START), token: None, timestamps: Timestamps::PerFile };
         assert!(vod(&disk.index, &garden(), MAIN, &request, None).is_err(), "{range:?}");
         let found = find(&disk.index, &garden(), MAIN, range.start, None).unwrap();
         assert!(matches!(found, Found::Nothing { .. }), "{found:?}");

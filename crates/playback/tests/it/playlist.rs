@@ -6,13 +6,18 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use tarsier_index::SegmentRow;
 use tarsier_playback::OpenSegment;
-use tarsier_playback::vod::{LONGEST_MS, VodError, VodRequest, playlist};
+use tarsier_playback::vod::{LONGEST_MS, Timestamps, VodError, VodRequest, playlist};
 use tarsier_types::{Ticks, UtcMs, UtcRange};
 
 use crate::support::{START, fragments, h264, range, row};
 
 fn request(range: UtcRange) -> VodRequest<'static> {
-    VodRequest { range, now: UtcMs(START + 1_000_000_000), token: None }
+    VodRequest {
+        range,
+        now: UtcMs(START + 1_000_000_000),
+        token: None,
+        timestamps: Timestamps::PerFile,
+    }
 }
 
 fn open(start: i64, letters: &str) -> OpenSegment {
@@ -56,6 +61,37 @@ fn two_files_with_a_hole_between_them() {
     segments/1795205760000.mp4?token=a.b-c_d%22%0A%26e
     #EXT-X-ENDLIST
     "#);
+}
+
+#[test]
+fn on_one_clock_files_follow_without_a_break_and_holes_take_their_time() {
+    let rows = [
+        row(0, "KfKf", h264(true)),
+        row(4_002, "KfKf", h264(true)),
+        row(60_000, "KfKf", h264(true)),
+        row(64_000, "KfKf", h264(false)),
+        row(66_000, "KfKf", h264(false)),
+    ];
+    let timestamps = Timestamps::Continuous;
+    let asked = VodRequest { timestamps, token: Some("x"), ..request(range(0, 70_000)) };
+    let text = playlist(&asked, &rows, None).unwrap();
+    let tags = ["segments/", "#EXT-X-DISCONTINUITY", "#EXT-X-MAP"];
+    let told: Vec<&str> =
+        text.lines().filter(|line| tags.iter().any(|tag| line.starts_with(tag))).collect();
+    assert_snapshot!(told.join("\n"), @r#"
+    #EXT-X-MAP:URI="segments/1795205700000.mp4?token=x",BYTERANGE="1000@0"
+    segments/1795205700000.mp4?token=x
+    segments/1795205704002.mp4?t=360000&token=x
+    #EXT-X-DISCONTINUITY
+    segments/1795205760000.mp4?t=5399820&token=x
+    #EXT-X-DISCONTINUITY
+    #EXT-X-MAP:URI="segments/1795205764000.mp4?token=x",BYTERANGE="1000@0"
+    segments/1795205764000.mp4?t=5759820&token=x
+    #EXT-X-DISCONTINUITY
+    segments/1795205766000.mp4?t=6119820&token=x
+    "#);
+    let dates = text.matches("#EXT-X-PROGRAM-DATE-TIME").count();
+    assert_eq!(dates, 5, "the wall clock is told for every file: {text}");
 }
 
 #[test]
