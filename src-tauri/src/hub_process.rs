@@ -29,6 +29,9 @@ const TOKEN_LIFETIME: &str = "12h";
 /// Of the hub's last words, so much fits on the page.
 const LAST_WORDS_BYTES: usize = 2000;
 
+/// More than any start says.
+const START_LOG_BYTES: u64 = 1 << 20;
+
 /// The exit codes of `tarsierd` (CONTRACT section 2) that we switch on.
 const EXIT_IN_USE: i32 = 4;
 const EXIT_NOT_WRITABLE: i32 = 5;
@@ -95,6 +98,7 @@ pub(crate) enum FindHubError {
 /// The hub of `place`, found or started, with a token that it takes.
 pub(crate) async fn find_or_start(place: &Place) -> Result<HubClient, FindHubError> {
     let program = hub_program()?;
+    trim_start_log(&place.data_dir);
     if let Some(hub) = find(place, &program).await? {
         return Ok(hub);
     }
@@ -137,7 +141,9 @@ async fn find(place: &Place, program: &Path) -> Result<Option<HubClient>, FindHu
 async fn mint_token(place: &Place, program: &Path) -> Result<String, FindHubError> {
     let mut command = std::process::Command::new(program);
     command.arg("token").arg("--data-dir").arg(&place.data_dir);
-    command.args(["--role", "admin", "--ttl", TOKEN_LIFETIME, "--subject", "window"]).stdin(Stdio::null());
+    command
+        .args(["--role", "admin", "--ttl", TOKEN_LIFETIME, "--subject", "window"])
+        .stdin(Stdio::null());
     hide_console(&mut command);
     let output = timeout(TOKEN_DEADLINE, Command::from(command).kill_on_drop(true).output())
         .await
@@ -218,6 +224,15 @@ fn open_start_log(data_dir: &Path) -> io::Result<(File, File)> {
     File::create(&path)?;
     let log = OpenOptions::new().append(true).open(&path)?;
     Ok((log.try_clone()?, log))
+}
+
+/// A hub that lives for months goes on writing to its stderr: what it says there is in its own, bounded log, too.
+fn trim_start_log(data_dir: &Path) {
+    let Ok(log) = OpenOptions::new().append(true).open(start_log(data_dir)) else { return };
+    let is_long = log.metadata().is_ok_and(|metadata| metadata.len() > START_LOG_BYTES);
+    if is_long && let Err(error) = log.set_len(0) {
+        tracing::warn!(%error, "the hub's first log cannot be emptied");
+    }
 }
 
 fn ended(place: &Place, code: Option<i32>) -> FindHubError {

@@ -54,7 +54,7 @@ fn known<'a>(kind: &str, name: Option<&str>, all: &[(&'a str, &str)]) -> Result<
     }
     let list: Vec<String> = all.iter().map(|(name, what)| format!("  {name:<8} {what}")).collect();
     let problem = name
-        .map_or_else(|| format!("which {kind}?"), |name| format!("there is no {kind} {name:?}"));
+        .map_or_else(|| format!("which {kind}?"), |name| format!("there is no {kind} {name:?}."));
     bail!("{problem} There are:\n{}", list.join("\n"))
 }
 
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn an_unknown_bench_is_refused_with_the_list_of_those_that_exist() {
         let error = known("bench", Some("speed"), &BENCHES).unwrap_err().to_string();
-        assert!(error.contains("there is no bench \"speed\""), "{error}");
+        assert!(error.contains("there is no bench \"speed\"."), "{error}");
         assert!(
             BENCHES.iter().all(|(name, _)| error.contains(name)),
             "all of them are listed: {error}"

@@ -28,7 +28,6 @@ const DESKTOP: &[Package] = &[
     package("libwebkit2gtk-4.1-dev", "the window"),
     package("libayatana-appindicator3-dev", "the tray icon"),
     package("librsvg2-dev", "icons"),
-    package("libxdo-dev", "the tray's menu"),
     package("gstreamer1.0-plugins-base", "video in the window"),
     package("gstreamer1.0-plugins-good", "video in the window"),
     package("gstreamer1.0-plugins-bad", "H.264 and H.265 in the window"),
