@@ -1,0 +1,231 @@
+/**
+ * The only speaker to the hub: requests, media addresses and sockets. What it cannot do becomes a `HubError` that
+ * carries the hub's own words.
+ *
+ * What does not belong here: what is kept of the answers (`store`).
+ */
+
+import type { Camera } from "./generated/Camera";
+import type { CameraChange } from "./generated/CameraChange";
+import type { CameraStatus } from "./generated/CameraStatus";
+import type { CameraTest } from "./generated/CameraTest";
+import type { CameraTestResult } from "./generated/CameraTestResult";
+import type { NewCamera } from "./generated/NewCamera";
+import type { Page } from "./generated/Page";
+import type { Problem } from "./generated/Problem";
+import type { RecorderItem } from "./generated/RecorderItem";
+import type { Session } from "./generated/Session";
+import type { Storage } from "./generated/Storage";
+import type { Stream } from "./generated/Stream";
+import type { System } from "./generated/System";
+import type { Timeline } from "./generated/Timeline";
+
+/** The hub said no; or, without a `problem`, said nothing. */
+export class HubError extends Error {
+  readonly problem: Problem | null;
+  readonly status: number;
+
+  constructor(status: number, problem: Problem | null) {
+    super(problem?.message ?? `the hub answered ${status}`);
+    this.status = status;
+    this.problem = problem;
+  }
+
+  /** It could not be asked at all. */
+  get isUnreachable(): boolean {
+    return this.status === 0 || (this.problem === null && this.status >= 502 && this.status <= 504);
+  }
+}
+
+/** What a live socket tells; the player's `LiveLinkEvents` has the same shape. */
+export interface SocketEvents {
+  readonly opened: () => void;
+  readonly text: (text: string) => void;
+  readonly binary: (bytes: ArrayBuffer) => void;
+  readonly closed: () => void;
+}
+
+const TIMEOUT_MS = 10_000;
+/** A camera test may take as long as the hub allows it, and a little. */
+const TEST_TIMEOUT_MS = 20_000;
+const PAGE = 200;
+
+export class HubClient {
+  private token: string;
+  private readonly refused: () => void;
+
+  /** `refused` is called when the hub no longer takes the token. */
+  constructor(token: string, refused: () => void) {
+    this.token = token;
+    this.refused = refused;
+  }
+
+  setToken(token: string): void {
+    this.token = token;
+  }
+
+  session = (): Promise<Session> => this.json("GET", "/api/v1/session");
+  renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
+  system = (): Promise<System> => this.json("GET", "/api/v1/system");
+  storage = (): Promise<Storage> => this.json("GET", "/api/v1/storage");
+  cameras = (): Promise<Camera[]> => this.all("/api/v1/cameras");
+  statuses = (): Promise<CameraStatus[]> => this.all("/api/v1/status");
+  recorders = (): Promise<RecorderItem[]> => this.all("/api/v1/recorders");
+  addCamera = (camera: NewCamera): Promise<Camera> => this.json("POST", "/api/v1/cameras", camera);
+  testCamera = (test: CameraTest): Promise<CameraTestResult> =>
+    this.json("POST", "/api/v1/cameras/test", test, TEST_TIMEOUT_MS);
+  addDemo = (cameras: number): Promise<unknown> =>
+    this.json("POST", "/api/v1/demo", { cameras }, TEST_TIMEOUT_MS);
+  changeCamera = (id: string, change: CameraChange): Promise<Camera> =>
+    this.json("PATCH", `/api/v1/cameras/${encodeURIComponent(id)}`, change);
+  deleteCamera = (id: string): Promise<unknown> =>
+    this.json("DELETE", `/api/v1/cameras/${encodeURIComponent(id)}`);
+  setPaused = (paused: boolean): Promise<unknown> => this.json("PUT", "/api/v1/recording", { paused });
+
+  timeline(id: string, fromUtcMs: number, toUtcMs: number, maxSpans: number): Promise<Timeline> {
+    const query = new URLSearchParams({
+      from_utc_ms: fromUtcMs.toFixed(0),
+      to_utc_ms: toUtcMs.toFixed(0),
+      max_spans: maxSpans.toFixed(0),
+    });
+    return this.json("GET", `/api/v1/cameras/${encodeURIComponent(id)}/timeline?${query}`);
+  }
+
+  /** Address of a still; without a moment, of the newest picture. */
+  stillUrl(id: string, stream: Stream, maxWidth: number, atUtcMs?: number): string {
+    const query = new URLSearchParams({ max_width: maxWidth.toFixed(0), token: this.token });
+    if (atUtcMs !== undefined) query.set("at_utc_ms", atUtcMs.toFixed(0));
+    return `/api/v1/cameras/${encodeURIComponent(id)}/${stream}/still.jpg?${query}`;
+  }
+
+  /** A picture as an object URL, which the caller revokes. */
+  async still(
+    id: string,
+    stream: Stream,
+    maxWidth: number,
+    atUtcMs: number,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const answer = await this.send("GET", this.stillUrl(id, stream, maxWidth, atUtcMs), undefined, signal);
+    return URL.createObjectURL(await answer.blob());
+  }
+
+  private vodUrl(id: string, stream: Stream): string {
+    return `/api/v1/cameras/${encodeURIComponent(id)}/${stream}/vod.m3u8`;
+  }
+
+  async playlist(id: string, stream: Stream, fromUtcMs: number, toUtcMs: number): Promise<string> {
+    const query = new URLSearchParams({ from_utc_ms: fromUtcMs.toFixed(0), to_utc_ms: toUtcMs.toFixed(0) });
+    try {
+      return await (await this.send("GET", `${this.vodUrl(id, stream)}?${query}`)).text();
+    } catch (error) {
+      if (error instanceof HubError && error.problem?.code === "no_footage") return "";
+      throw error;
+    }
+  }
+
+  /** Bytes of a file that a playlist names, relative to the playlist. */
+  async bytes(
+    id: string,
+    stream: Stream,
+    uri: string,
+    range: { readonly offset: number; readonly length: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const address = new URL(uri, new URL(this.vodUrl(id, stream), location.href));
+    address.searchParams.delete("token");
+    const answer = await this.send("GET", address.href, undefined, signal, {
+      Range: `bytes=${range.offset}-${range.offset + range.length - 1}`,
+    });
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    return answer.status === 200 && bytes.byteLength > range.length
+      ? bytes.slice(range.offset, range.offset + range.length)
+      : bytes;
+  }
+
+  /** A live socket. The token goes along in the address: browsers cannot set headers here. */
+  live(id: string, stream: Stream, events: SocketEvents): { send(text: string): void; close(): void } {
+    const address = new URL(`/live/${encodeURIComponent(id)}/${stream}/mse`, location.href);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    address.searchParams.set("token", this.token);
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = events.opened;
+    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (data instanceof ArrayBuffer) events.binary(data);
+      else if (typeof data === "string") events.text(data);
+    };
+    socket.onclose = events.closed;
+    return {
+      send: (text) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      },
+      close: () => {
+        socket.close();
+      },
+    };
+  }
+
+  eventsUrl(afterId: number | null): string {
+    const query = new URLSearchParams({ token: this.token });
+    if (afterId !== null) query.set("after", String(afterId));
+    return `/api/v1/events?${query}`;
+  }
+
+  private async all<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    let after: string | null = null;
+    do {
+      const query = new URLSearchParams({ limit: String(PAGE) });
+      if (after !== null) query.set("after", after);
+      const page: Page<T> = await this.json("GET", `${path}?${query}`);
+      items.push(...page.items);
+      after = page.next ?? null;
+    } while (after !== null);
+    return items;
+  }
+
+  private async json<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
+    const answer = await this.send(method, path, body, AbortSignal.timeout(timeoutMs));
+    const text = await answer.text();
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  private async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal: AbortSignal = AbortSignal.timeout(TIMEOUT_MS),
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    const all = new Headers({ ...headers, Authorization: `Bearer ${this.token}` });
+    if (body !== undefined) all.set("Content-Type", "application/json");
+    let answer: Response;
+    try {
+      answer = await fetch(path, {
+        method,
+        headers: all,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+        cache: "no-store",
+      });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      throw new HubError(0, null);
+    }
+    if (answer.ok) return answer;
+    const problem = await readProblem(answer);
+    if (answer.status === 401) this.refused();
+    throw new HubError(answer.status, problem);
+  }
+}
+
+async function readProblem(answer: Response): Promise<Problem | null> {
+  try {
+    const value = (await answer.json()) as Partial<Problem>;
+    if (typeof value.message !== "string" || typeof value.code !== "string") return null;
+    return { code: value.code, message: value.message, hint: value.hint ?? "" };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,446 @@
+/**
+ * One camera's stream, live, in a video element: from the hub's socket into the media source, close behind the newest
+ * picture, and back by itself after whatever stops it.
+ *
+ * Decisions are made in `pace`, `watch`, `backoff` and `delay`; this file carries them out.
+ * What does not belong here: opening sockets (handed in), and anything that is drawn over the picture.
+ */
+
+import type { MseMessage } from "../hub/generated/MseMessage";
+import type { Problem } from "../hub/generated/Problem";
+import { backoffMs } from "./backoff";
+import { arrivalOf, tracksOf } from "./boxes";
+import { canPlay, playableCodecs, sourceClass } from "./codecs";
+import { DelayMeter } from "./delay";
+import { Pace } from "./pace";
+import { MediaPipe } from "./pipe";
+import { Watch } from "./watch";
+
+/** An open socket to the hub's live stream. */
+export interface LiveLink {
+  send(text: string): void;
+  close(): void;
+}
+
+export interface LiveLinkEvents {
+  readonly opened: () => void;
+  readonly text: (text: string) => void;
+  readonly binary: (bytes: ArrayBuffer) => void;
+  readonly closed: () => void;
+}
+
+export type OpenLiveLink = (events: LiveLinkEvents) => LiveLink;
+
+export type LiveState =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "connecting" }
+  | { readonly kind: "playing" }
+  /** The hub has no pictures now; they follow by themselves. */
+  | { readonly kind: "waiting"; readonly problem: Problem }
+  /** Nothing will follow: this browser cannot show it, or it may not be shown. */
+  | { readonly kind: "unsupported"; readonly problem: Problem | null };
+
+export interface LiveFacts {
+  /** From the unit's arrival at the recorder to the screen. */
+  readonly delayMs: number | null;
+  /** From `start` to the first picture on the screen. */
+  readonly firstPictureMs: number | null;
+  readonly bufferedMs: number;
+  readonly targetMs: number;
+  readonly rate: number;
+  readonly shown: number;
+  readonly dropped: number;
+  readonly skippedByHub: number;
+  readonly width: number;
+  readonly height: number;
+  readonly bitrateBps: number;
+  readonly hasSound: boolean;
+}
+
+export interface LivePlayerOptions {
+  readonly video: HTMLVideoElement;
+  /** Gets `data-state`, `data-delay-ms` and so on, for tests and benchmarks. */
+  readonly host: HTMLElement;
+  readonly open: OpenLiveLink;
+  /** The recorder's clock less ours. */
+  readonly clockOffsetMs: () => number;
+  readonly onState: (state: LiveState) => void;
+  readonly onFacts?: (facts: LiveFacts) => void;
+}
+
+const TICK_MS = 100;
+const FACTS_MS = 500;
+const KEEP_BEHIND_S = 8;
+const TRIM_AT_S = 20;
+/** A window hidden for longer takes no pictures. */
+const HIDDEN_MS = 3000;
+
+export class LivePlayer {
+  private readonly o: LivePlayerOptions;
+  private readonly pace = new Pace();
+  private readonly watch = new Watch();
+  private readonly delay = new DelayMeter();
+  private pipe: MediaPipe | null = null;
+  private link: LiveLink | null = null;
+  private state: LiveState = { kind: "stopped" };
+  private isStarted = false;
+  private startedAtMs = 0;
+  private firstPictureMs: number | null = null;
+  private attempt = 0;
+  private pictures = 0;
+  private bytes = 0;
+  private skipped = 0;
+  private bitrate = { atMs: 0, bytes: 0, bps: 0 };
+  private hasSound = false;
+  /** Ticks per second of the video track, by its id, of the run that is being received. */
+  private video: { id: number; ticksPerSecond: number } | null = null;
+  private awaitsInit: Extract<MseMessage, { kind: "init" }> | null = null;
+  /** Where the current run lies; null until it is placed. What arrived before is kept until then. */
+  private runOffsetS: number | null = null;
+  private unplaced: { mediaS: number; unixMs: number }[] = [];
+  /** Go to the edge as soon as everything received is buffered. */
+  private mustJump = false;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private retry: ReturnType<typeof setTimeout> | null = null;
+  private hide: ReturnType<typeof setTimeout> | null = null;
+  private factsAtMs = 0;
+  private frameHandle = 0;
+
+  constructor(options: LivePlayerOptions) {
+    this.o = options;
+  }
+
+  start(): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    this.startedAtMs = performance.now();
+    this.firstPictureMs = null;
+    document.addEventListener("visibilitychange", this.visibilityChanged);
+    this.o.video.addEventListener("waiting", this.starved);
+    this.o.video.addEventListener("pause", this.paused);
+    if (!sourceClass()) {
+      this.enter({ kind: "unsupported", problem: null });
+      return;
+    }
+    this.connect();
+    this.build();
+    this.watchPictures();
+    this.ticker = setInterval(this.tick, TICK_MS);
+  }
+
+  stop(): void {
+    if (!this.isStarted) return;
+    this.isStarted = false;
+    document.removeEventListener("visibilitychange", this.visibilityChanged);
+    this.o.video.removeEventListener("waiting", this.starved);
+    this.o.video.removeEventListener("pause", this.paused);
+    if (this.ticker !== null) clearInterval(this.ticker);
+    if (this.retry !== null) clearTimeout(this.retry);
+    if (this.hide !== null) clearTimeout(this.hide);
+    this.ticker = this.retry = this.hide = null;
+    if ("cancelVideoFrameCallback" in this.o.video) this.o.video.cancelVideoFrameCallback(this.frameHandle);
+    this.disconnect();
+    this.pipe?.close();
+    this.pipe = null;
+    this.enter({ kind: "stopped" });
+  }
+
+  private build(): void {
+    this.pipe?.close();
+    this.delay.reset();
+    this.pipe = new MediaPipe(this.o.video, Number.POSITIVE_INFINITY, {
+      drained: this.drained,
+      failed: (why) => {
+        this.o.host.dataset["lastFailure"] = why;
+        // Not at once: a stream that fails each time must not turn into a storm of attempts.
+        this.disconnect();
+        this.reconnectLater("rebuild");
+      },
+    });
+  }
+
+  private connect(): void {
+    this.disconnect();
+    if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
+    let isCurrent = true;
+    const mine = (act: () => void): void => {
+      if (isCurrent) act();
+    };
+    const link = this.o.open({
+      opened: () => {
+        mine(() => {
+          link.send(JSON.stringify({ codecs: playableCodecs() }));
+        });
+      },
+      text: (text) => {
+        mine(() => {
+          this.told(text);
+        });
+      },
+      binary: (bytes) => {
+        mine(() => {
+          this.received(new Uint8Array(bytes));
+        });
+      },
+      closed: () => {
+        mine(() => {
+          this.link = null;
+          if (this.isStarted && this.state.kind !== "unsupported") this.reconnectLater("keep");
+        });
+      },
+    });
+    this.link = {
+      send: (text) => {
+        link.send(text);
+      },
+      close: () => {
+        isCurrent = false;
+        link.close();
+      },
+    };
+  }
+
+  private disconnect(): void {
+    this.link?.close();
+    this.link = null;
+    this.awaitsInit = null;
+  }
+
+  private reconnectLater(source: "keep" | "rebuild"): void {
+    if (!this.isStarted || this.retry !== null) return;
+    if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
+    this.retry = setTimeout(
+      () => {
+        this.retry = null;
+        if (!this.isStarted) return;
+        if (source === "rebuild") this.build();
+        this.connect();
+      },
+      backoffMs(this.attempt, Math.random()),
+    );
+    this.attempt += 1;
+  }
+
+  private told(text: string): void {
+    const message = JSON.parse(text) as MseMessage;
+    switch (message.kind) {
+      case "init":
+        if (!canPlay(message.mime)) {
+          this.disconnect();
+          this.enter({ kind: "unsupported", problem: null });
+          return;
+        }
+        this.awaitsInit = message;
+        return;
+      case "waiting":
+        this.enter({ kind: "waiting", problem: message.problem });
+        return;
+      case "skipped":
+        this.skipped += message.units;
+        return;
+      case "ended":
+        this.disconnect();
+        if (message.problem.code === "stopping" || message.problem.code === "internal") {
+          this.reconnectLater("keep");
+        } else {
+          this.enter({ kind: "unsupported", problem: message.problem });
+        }
+        return;
+    }
+  }
+
+  private received(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes += bytes.byteLength;
+    const pipe = this.pipe;
+    if (!pipe) return;
+    if (this.awaitsInit) {
+      this.beginRun(pipe, this.awaitsInit.mime, bytes);
+      this.awaitsInit = null;
+      return;
+    }
+    const arrival = arrivalOf(bytes);
+    if (arrival && this.video && arrival.trackId === this.video.id) {
+      const mediaS = arrival.mediaTicks / this.video.ticksPerSecond;
+      if (this.runOffsetS === null) this.unplaced.push({ mediaS, unixMs: arrival.unixMs });
+      else this.delay.arrived(this.runOffsetS + mediaS, arrival.unixMs);
+    }
+    const edgeS = pipe.edgeS;
+    if (edgeS !== null && pipe.isIdle) this.pace.measure(performance.now(), edgeS - this.o.video.currentTime);
+    pipe.append(bytes);
+  }
+
+  private beginRun(pipe: MediaPipe, mime: string, init: Uint8Array<ArrayBuffer>): void {
+    const tracks = tracksOf(init);
+    this.video = tracks.find((track) => track.isVideo) ?? null;
+    this.hasSound = tracks.some((track) => !track.isVideo);
+    this.runOffsetS = null;
+    this.unplaced = [];
+    pipe.run(mime, { kind: "behind" }, (offsetS) => {
+      this.runOffsetS = offsetS;
+      for (const entry of this.unplaced) this.delay.arrived(offsetS + entry.mediaS, entry.unixMs);
+      this.unplaced = [];
+      this.mustJump = true;
+    });
+    pipe.append(init);
+  }
+
+  private readonly drained = (): void => {
+    const edgeS = this.pipe?.edgeS ?? null;
+    if (edgeS === null || !this.mustJump || this.runOffsetS === null || edgeS <= this.runOffsetS) return;
+    this.mustJump = false;
+    this.jump(Math.max(this.runOffsetS, edgeS - this.pace.targetS));
+  };
+
+  private jump(toS: number): void {
+    this.pace.reset(performance.now());
+    this.o.video.playbackRate = 1;
+    this.o.video.currentTime = toS;
+    this.play();
+  }
+
+  private play(): void {
+    this.o.video.play().catch(() => {
+      // Sound without a gesture is refused; without sound it is not. A hidden window refuses too, and is asked again on show.
+      if (!document.hidden && !this.o.video.muted) this.o.video.muted = true;
+    });
+  }
+
+  private readonly starved = (): void => {
+    if (this.state.kind === "playing" && !this.o.video.seeking) this.pace.starved(performance.now());
+  };
+
+  private readonly paused = (): void => {
+    if (this.isStarted && !document.hidden && this.pipe) this.play();
+  };
+
+  private readonly visibilityChanged = (): void => {
+    if (this.hide !== null) clearTimeout(this.hide);
+    this.hide = null;
+    if (document.hidden) {
+      this.hide = setTimeout(() => {
+        this.disconnect();
+        if (this.retry !== null) clearTimeout(this.retry);
+        this.retry = null;
+      }, HIDDEN_MS);
+      return;
+    }
+    if (this.state.kind === "unsupported") return;
+    const edgeS = this.pipe?.edgeS ?? null;
+    if (!this.link) {
+      if (this.retry !== null) clearTimeout(this.retry);
+      this.retry = null;
+      this.attempt = 0;
+      this.connect();
+    } else if (edgeS !== null) {
+      this.jump(edgeS - this.pace.targetS);
+    }
+  };
+
+  private watchPictures(): void {
+    const video = this.o.video;
+    if (!("requestVideoFrameCallback" in video)) return;
+    const shown = (_now: number, facts: VideoFrameCallbackMetadata): void => {
+      if (!this.isStarted) return;
+      this.sawPicture();
+      const shownUnixMs = performance.timeOrigin + facts.expectedDisplayTime + this.o.clockOffsetMs();
+      this.delay.shown(facts.mediaTime, shownUnixMs);
+      this.frameHandle = video.requestVideoFrameCallback(shown);
+    };
+    this.frameHandle = video.requestVideoFrameCallback(shown);
+  }
+
+  private sawPicture(): void {
+    this.pictures += 1;
+    if (this.firstPictureMs === null) {
+      this.firstPictureMs = performance.now() - this.startedAtMs;
+      this.o.host.dataset["firstPictureMs"] = this.firstPictureMs.toFixed(0);
+    }
+    // A picture of the old run is no sign that the new connection works.
+    if (
+      this.link &&
+      this.runOffsetS !== null &&
+      this.o.video.currentTime >= this.runOffsetS &&
+      !this.mustJump
+    ) {
+      this.attempt = 0;
+      if (this.state.kind !== "playing") this.enter({ kind: "playing" });
+    }
+  }
+
+  private readonly tick = (): void => {
+    const nowMs = performance.now();
+    const video = this.o.video;
+    if (!("requestVideoFrameCallback" in video)) this.countPictures();
+    const verdict = this.watch.handle({
+      nowMs,
+      pictures: this.pictures,
+      bytes: this.bytes,
+      isWaiting: this.state.kind === "waiting" || this.state.kind === "unsupported",
+      isConnected: this.link !== null,
+      isHidden: document.hidden,
+    });
+    if (verdict !== "fine") {
+      this.disconnect();
+      this.reconnectLater(verdict === "rebuild" ? "rebuild" : "keep");
+      return;
+    }
+    const edgeS = this.pipe?.edgeS ?? null;
+    if (edgeS !== null && !this.mustJump && !video.seeking && !document.hidden) {
+      const decision = this.pace.decide(nowMs, video.currentTime, edgeS);
+      if (decision.jumpToS !== null) this.jump(decision.jumpToS);
+      else if (video.playbackRate !== decision.rate) video.playbackRate = decision.rate;
+    }
+    const start = this.pipe?.ranges?.length ? this.pipe.ranges.start(0) : null;
+    const oldest = document.hidden ? edgeS : video.currentTime;
+    if (start !== null && oldest !== null && oldest - start > TRIM_AT_S && this.pipe?.isIdle) {
+      this.pipe.remove(start, oldest - KEEP_BEHIND_S);
+    }
+    if (nowMs - this.factsAtMs >= FACTS_MS) this.tell(nowMs, edgeS);
+  };
+
+  /** For browsers without a callback for each picture. */
+  private countPictures(): void {
+    const total = this.o.video.getVideoPlaybackQuality().totalVideoFrames;
+    if (total > this.pictures) {
+      this.sawPicture();
+      this.pictures = total;
+    }
+  }
+
+  private tell(nowMs: number, edgeS: number | null): void {
+    const video = this.o.video;
+    const quality = video.getVideoPlaybackQuality();
+    if (nowMs - this.bitrate.atMs >= 2000) {
+      const spanS = (nowMs - this.bitrate.atMs) / 1000;
+      const bps = this.bitrate.atMs === 0 ? 0 : ((this.bytes - this.bitrate.bytes) * 8) / spanS;
+      this.bitrate = { atMs: nowMs, bytes: this.bytes, bps };
+    }
+    this.factsAtMs = nowMs;
+    const facts: LiveFacts = {
+      delayMs: this.delay.delayMs,
+      firstPictureMs: this.firstPictureMs,
+      bufferedMs: edgeS === null ? 0 : (edgeS - video.currentTime) * 1000,
+      targetMs: this.pace.targetS * 1000,
+      rate: video.playbackRate,
+      shown: this.pictures,
+      dropped: quality.droppedVideoFrames,
+      skippedByHub: this.skipped,
+      width: video.videoWidth,
+      height: video.videoHeight,
+      bitrateBps: this.bitrate.bps,
+      hasSound: this.hasSound,
+    };
+    const data = this.o.host.dataset;
+    if (facts.delayMs !== null) data["delayMs"] = facts.delayMs.toFixed(0);
+    data["dropped"] = String(facts.dropped);
+    data["shown"] = String(facts.shown);
+    this.o.onFacts?.(facts);
+  }
+
+  private enter(state: LiveState): void {
+    const isSame = state.kind === this.state.kind && !("problem" in state);
+    this.state = state;
+    this.o.host.dataset["state"] = state.kind;
+    if (!isSame) this.o.onState(state);
+  }
+}

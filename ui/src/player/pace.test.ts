@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { LIVE_LIMITS, Pace } from "./pace";
+
+/** Units every 40 ms; `lagAt` is the headroom just before each. Returns the last decision. */
+function run(pace: Pace, fromMs: number, lags: readonly number[]) {
+  let decision = pace.decide(fromMs, 0, 0);
+  lags.forEach((lagS, i) => {
+    pace.measure(fromMs + i * 40, lagS);
+    decision = pace.decide(fromMs + i * 40, 10, 10 + lagS + 0.04);
+  });
+  return decision;
+}
+
+describe("pace", () => {
+  it("leaves a picture alone that is where it should be", () => {
+    expect(run(new Pace(), 0, Array(25).fill(0.1))).toEqual({ rate: 1, jumpToS: null });
+  });
+
+  it("catches up, but no faster than people can bear", () => {
+    expect(run(new Pace(), 0, Array(25).fill(0.2)).rate, "a tenth of a second too late").toBe(1.05);
+    expect(run(new Pace(), 0, Array(25).fill(0.9)).rate, "at most").toBe(1.1);
+  });
+
+  it("jumps when it is too late to catch up", () => {
+    const decision = run(new Pace(), 0, [1.5]);
+    expect(decision.jumpToS).toBeCloseTo(11.54 - LIVE_LIMITS.startTargetS, 5);
+  });
+
+  it("slows down a little before it runs dry", () => {
+    expect(run(new Pace(), 0, Array(25).fill(0.01)).rate).toBeLessThan(1);
+  });
+
+  it("counts the worst moment of a second, not the mean", () => {
+    const lags = [...Array<number>(12).fill(0.4), 0.1, ...Array<number>(12).fill(0.4)];
+    expect(run(new Pace(), 0, lags).rate, "one late unit is what the headroom is for").toBe(1);
+  });
+
+  it("wants more headroom after it starved, and less again in calm", () => {
+    const pace = new Pace();
+    pace.starved(0);
+    pace.starved(10);
+    expect(pace.targetS).toBeCloseTo(0.2);
+    for (let at = 0; at <= 200_000; at += 100) pace.decide(at, 0, 0.1);
+    expect(pace.targetS, "never below where it began").toBeCloseTo(LIVE_LIMITS.startTargetS);
+  });
+});
