@@ -212,13 +212,17 @@ class Driveway:
         lay(canvas, layer(self.ground))
         for x, y, radius, squash in ((262, 470, 420, 0.42), (1010, 424, 330, 0.22)):
             glow(canvas, x, y, radius, (120, 84, 40), 0.85, squash)
-        lay(canvas, layer(self.near))
+        lay(canvas, layer(self.street_lamp))
+        lay(canvas, near := layer(self.near))
         for x, y, radius, colour, strength in (
             (164, 244, 170, (255, 190, 96), 0.75), (164, 246, 36, (255, 236, 190), 1.0),
             (1010, 150, 150, (255, 206, 128), 0.75), (1010, 154, 34, (255, 240, 205), 1.0),
             (300, 293, 56, (255, 190, 100), 0.4), (706, 288, 56, (255, 190, 100), 0.4)):
             glow(canvas, x, y, radius, colour, strength)
         self.still = canvas
+        # Whoever moves is behind these: laid over the picture again, with the light that falls on them.
+        pixels = np.dstack([np.clip(canvas, 0, 255), np.asarray(near)[..., 3]]).astype(np.uint8)
+        self.near_lit = Image.fromarray(pixels, "RGBA")
         self.hatch = self.car((156, 38, 44, 255), van=False)
         self.van = self.car((196, 200, 206, 255), van=True)
         self.front = layer(self.in_front)
@@ -280,7 +284,14 @@ class Driveway:
             draw.line(p(x, 425, edge, 720), fill=(92, 88, 88, 255), width=6)
 
     @staticmethod
+    def street_lamp(draw, p):
+        draw.rectangle(p(1046, 140, 1052, 434), fill=(38, 38, 48, 255))
+        draw.line(p(1049, 143, 1012, 138), fill=(38, 38, 48, 255), width=9)
+        draw.polygon(p(992, 140, 1028, 136, 1026, 148, 996, 150), fill=(255, 230, 180, 255))
+
+    @staticmethod
     def near(draw, p):
+        """What stands between the camera and the pavement."""
         # our own garage on the left, with the lamp
         draw.polygon(p(0, 120, 150, 176, 150, 560, 0, 720), fill=(92, 74, 70, 255))
         for row in range(15):
@@ -290,10 +301,7 @@ class Driveway:
         draw.rectangle(p(148, 222, 160, 228), fill=(34, 30, 34, 255))
         draw.polygon(p(156, 226, 172, 226, 169, 256, 159, 256), fill=(255, 226, 160, 255))
         draw.polygon(p(153, 226, 175, 226, 164, 214), fill=(34, 30, 34, 255))
-        # street lamp, letter box
-        draw.rectangle(p(1046, 140, 1052, 434), fill=(38, 38, 48, 255))
-        draw.line(p(1049, 143, 1012, 138), fill=(38, 38, 48, 255), width=9)
-        draw.polygon(p(992, 140, 1028, 136, 1026, 148, 996, 150), fill=(255, 230, 180, 255))
+        # the letter box
         draw.rectangle(p(716, 452, 722, 500), fill=(64, 48, 40, 255))
         draw.rounded_rectangle(p(700, 430, 742, 456), radius=16, fill=(70, 84, 104, 255))
         draw.rectangle(p(738, 424, 741, 442), fill=(186, 60, 52, 255))
@@ -356,12 +364,10 @@ class Driveway:
         # a window across the street is switched on for a part of the loop, softly
         on = min(1.0, max(0.0, (n - 150) / 6)) * min(1.0, max(0.0, (330 - n) / 6))
         if on:
-            canvas[277:309, 548 - 10 : 574, :] += on * np.array((150, 104, 40), np.float32)
-            glow(canvas, 556, 293, 60, (255, 180, 90), 0.35 * on)
+            canvas[287:319, 538:574, :] += on * np.array((150, 104, 40), np.float32)
+            glow(canvas, 556, 303, 60, (255, 180, 90), 0.35 * on)
         # the mast blinks once in two seconds, the sensor at the garage each second
         glow(canvas, 858, 127, 16, (255, 60, 50), 1.2 * max(0, math.sin(n / 50 * 2 * math.pi)) ** 0.5)
-        if n % 25 < 4:
-            glow(canvas, 138, 206, 9, (80, 255, 120), 1.4)
         # the van on the far lane, to the left; the red car on the near lane, to the right
         x = W + 60 - (n - 225) * 12.5
         if -360 < x < W + 60:
@@ -388,6 +394,9 @@ class Driveway:
         rein.line([0, 26, 30, 26, 66, 6], fill=(40, 30, 30, 220), width=2)
         lay(canvas, leash, int(x) - 36, 392)
         lay(canvas, lit(walker(n / 12.5, (74, 96, 128, 255), (58, 54, 66, 255), -1), 0.66 + lamp), int(x), 310)
+        lay(canvas, self.near_lit)
+        if n % 25 < 4:
+            glow(canvas, 138, 206, 9, (80, 255, 120), 1.4)
         lay(canvas, self.front)
         return canvas * self.shade
 
@@ -641,7 +650,15 @@ def picture(scene, n):
 
 
 def run(*args):
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, args)], check=True)
+    """Runs ffmpeg; the last argument is written under another name first, so that no build embeds half a film."""
+    *before, out = map(str, args)
+    if out == "-":
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *before, out], check=True)
+        return
+    half = pathlib.Path(out).with_suffix(".half")
+    kind = [] if "-f" in before[-2:] else ["-f", {".mp4": "mp4", ".mov": "mov"}[pathlib.Path(out).suffix]]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *before, *kind, str(half)], check=True)
+    half.replace(out)
 
 
 def film(out, video, sound, size, kilobits, extra=()):

@@ -340,3 +340,85 @@ impl Conversation {
         if self.names_session(request) { then(self) } else { Status::SessionNotFound.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::catalogue::Scene;
+    use crate::film::Film;
+    use crate::rtsp::message::{Incoming, parse};
+    use crate::samples;
+
+    /// Nanoseconds since 1970, somewhere in 2026.
+    const NOW: u64 = 1_795_232_000_123_456_789;
+    const SECOND: u64 = 1_000_000_000;
+
+    fn conversation() -> Conversation {
+        let film = Arc::new(Film::new(samples::TINY_HEVC_MULAW).unwrap());
+        let scene = Scene { main: Arc::clone(&film), sub: film };
+        let access = Access { auth: AuthScheme::None, credentials: None, join: Join::NextPicture };
+        let opened = Opened {
+            nonce: String::new(),
+            session: "ABCD".into(),
+            origins: [Origin::default(); 2],
+            local: Ipv4Addr::LOCALHOST.into(),
+        };
+        Conversation::new(Arc::new(Catalogue::new(2, vec![scene])), access, opened)
+    }
+
+    fn request(line: &str, header: &str) -> Request {
+        let text = format!("{line} RTSP/1.0\r\nCSeq: 1\r\n{header}\r\n\r\n");
+        let Ok(Incoming::Request(request, _)) = parse(text.as_bytes()) else {
+            panic!("not read: {text}")
+        };
+        request
+    }
+
+    fn playing(transport: &str, ports: Option<(u16, u16)>) -> Conversation {
+        let mut conversation = conversation();
+        let set_up = request("SETUP rtsp://h/cam2/main/track1", &format!("Transport: {transport}"));
+        assert_eq!(
+            conversation.wants_ports(&set_up),
+            ports.is_some(),
+            "ports are opened for UDP alone"
+        );
+        assert_eq!(conversation.handle(NOW, &set_up, ports).response.status, Status::Ok);
+        let play = request("PLAY rtsp://h/cam2/main", "Session: ABCD;timeout=60");
+        assert_eq!(conversation.handle(NOW, &play, None).response.status, Status::Ok);
+        conversation
+    }
+
+    #[test]
+    fn a_udp_client_that_says_nothing_for_a_minute_is_given_up() {
+        let mut udp = playing("RTP/AVP;client_port=5000-5001", Some((6000, 6001)));
+        assert!(!udp.is_forsaken(NOW + 59 * SECOND), "59 s of silence are allowed");
+        assert!(udp.is_forsaken(NOW + 60 * SECOND), "60 s are not");
+        udp.heard(NOW + 59 * SECOND);
+        assert!(!udp.is_forsaken(NOW + 100 * SECOND), "a receiver report counts");
+        let tcp = playing("RTP/AVP/TCP;interleaved=0-1", None);
+        assert!(!tcp.is_forsaken(NOW + 3600 * SECOND), "a TCP connection speaks for itself");
+    }
+
+    #[test]
+    fn what_is_written_keeps_the_deadline() {
+        let mut conversation = playing("RTP/AVP/TCP;interleaved=0-1", None);
+        let mut out = Vec::new();
+        let mut now = NOW;
+        let mut pictures = 0;
+        while now < NOW + 10 * SECOND {
+            now = conversation.deadline().expect("it plays");
+            assert!(
+                conversation.poll(now - 1, &mut out).is_none(),
+                "nothing is sent before its time"
+            );
+            while let Some(written) = conversation.poll(now, &mut out) {
+                pictures += u32::from(written == Written::Unit(FilmTrack::Video));
+            }
+        }
+        assert_eq!(pictures, 251, "25 a second for 10 s, and the one that ends the wait");
+        conversation.handle(now, &request("PAUSE rtsp://h/cam2/main", "Session: ABCD"), None);
+        assert_eq!(conversation.deadline(), None, "a paused session has nothing to do");
+    }
+}
