@@ -1,10 +1,13 @@
-//! Prints what a camera sends: `cargo run -p tarsier-ingest --example watch -- URL [SECONDS] [PATIENCE_MS] [PACE_MS] [udp]`.
+//! Prints what a camera sends, and keeps it if a file is named:
+//! `cargo run -p tarsier-ingest --example watch -- URL [SECONDS] [PATIENCE_MS] [PACE_MS] [FILE.mp4] [udp]`.
 #![expect(clippy::print_stdout, reason = "it is a program that prints")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use tarsier_ingest::{Anchor, Pace, RtspSource, Source as _, SourceEvent, Timeouts};
-use tarsier_types::{CameraUrl, Clock as _, SystemClock, Track, Transport};
+use tarsier_segment::{init_segment, unit_fragment};
+use tarsier_types::{CameraUrl, Clock as _, Dts, SystemClock, Track, Transport};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,7 +40,10 @@ fn main() {
                 Ok(mut source) => {
                     source.set_patience(patience);
                     holder.set(pace);
-                    watch(&mut source, clock, Duration::from_secs(seconds)).await;
+                    let file = arguments
+                        .iter()
+                        .find(|argument| Path::new(argument).extension() == Some("mp4".as_ref()));
+                    watch(&mut source, clock, Duration::from_secs(seconds), file).await;
                     holder.set(Duration::ZERO);
                     source.close().await;
                 }
@@ -48,15 +54,18 @@ fn main() {
     }
 }
 
-async fn watch(source: &mut RtspSource, clock: SystemClock, span: Duration) {
+async fn watch(source: &mut RtspSource, clock: SystemClock, span: Duration, file: Option<&String>) {
     let until = clock.mono() + span;
     let (mut pictures, mut keyframes, mut sounds, mut bytes, mut reordered) = (0, 0, 0, 0, 0);
     let (mut last_picture, mut last_sound, mut delays) = (0, 0, (i64::MAX, i64::MIN));
     let mut anchor = None;
+    let (mut mp4, mut rate_hz, mut sequence) = (Vec::new(), 0, 0);
     while clock.mono() < until {
         match source.next().await {
             Ok(SourceEvent::Unit(unit)) => {
                 bytes += unit.data.len();
+                sequence += 1;
+                mp4.extend_from_slice(&unit_fragment(sequence, &unit, Dts(0), None, rate_hz));
                 if unit.track == Track::Audio {
                     (sounds, last_sound) = (sounds + 1, unit.pts.0);
                     continue;
@@ -72,6 +81,11 @@ async fn watch(source: &mut RtspSource, clock: SystemClock, span: Duration) {
                 }
             }
             Ok(SourceEvent::NewRun { zero }) => anchor = Some(Anchor::new(zero)),
+            Ok(SourceEvent::Parameters(sets)) => {
+                println!("{} {}x{}", sets.mime(), sets.video.width, sets.video.height);
+                rate_hz = sets.audio.as_ref().map_or(0, |audio| audio.sample_rate_hz);
+                mp4.extend_from_slice(&init_segment(&sets, None));
+            }
             Ok(event) => println!("{event:?}"),
             Err(error) => {
                 println!("{error}");
@@ -87,4 +101,9 @@ async fn watch(source: &mut RtspSource, clock: SystemClock, span: Duration) {
         delays.0,
         delays.1
     );
+    if let Some(file) = file
+        && let Err(error) = std::fs::write(file, mp4)
+    {
+        println!("{file}: {error}");
+    }
 }

@@ -16,6 +16,8 @@ use bits::{BitWriter, crc8, crc16};
 
 /// Samples of each channel in a frame. 64 ms at 8 kHz: short enough to be live, long enough to predict.
 pub const BLOCK: usize = 512;
+/// The same as a span of samples.
+pub const BLOCK_SAMPLES: i64 = 512;
 
 const MAX_ORDER: usize = 4;
 const MAX_PARTITION_ORDER: u32 = 4;
@@ -125,10 +127,14 @@ fn subframe(w: &mut BitWriter, samples: &mut [i32; BLOCK]) {
         w.unary(wasted - 1);
     }
     if kind == 1 {
-        samples.iter().for_each(|sample| w.signed(bits, *sample));
+        for sample in samples.iter() {
+            w.signed(bits, *sample);
+        }
         return;
     }
-    samples[..order].iter().for_each(|sample| w.signed(bits, *sample));
+    for sample in &samples[..order] {
+        w.signed(bits, *sample);
+    }
     plan.write(w, &residual, order);
 }
 
@@ -225,7 +231,9 @@ mod tests {
     fn decoded(encoder: &Encoder, frames: &[Vec<u8>]) -> Vec<i16> {
         let mut file = b"fLaC\x80\0\0\x22".to_vec();
         file.extend_from_slice(&encoder.streaminfo());
-        frames.iter().for_each(|frame| file.extend_from_slice(frame));
+        for frame in frames {
+            file.extend_from_slice(frame);
+        }
         let mut reader = claxon::FlacReader::new(&file[..]).expect("the header must be readable");
         reader
             .samples()

@@ -108,7 +108,7 @@ impl Seen {
     fn take(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Parameters(parameters) if self.parameters.is_none() => {
-                self.parameters = Some(parameters)
+                self.parameters = Some(parameters);
             }
             SourceEvent::Unit(unit) if unit.track == Track::Video => {
                 self.pictures += 1;

@@ -171,10 +171,11 @@ impl RtspSource {
         if frame.loss() > 0 && self.is_running() {
             self.anomaly(Anomaly::PacketsLost(u32::from(frame.loss())));
         }
-        let Some(is_keyframe) = self.video.is_keyframe(&frame) else {
+        let Some(picture) = self.video.picture(frame.data()) else {
             self.anomaly(Anomaly::BrokenUnit);
             return Ok(());
         };
+        let is_keyframe = picture.is_keyframe();
         self.broken_in_a_row = 0;
         self.last_picture = arrived;
         if frame.has_new_parameters() || !self.is_running() {
@@ -187,10 +188,10 @@ impl RtspSource {
             return Ok(());
         }
         let utc = self.clock.utc();
-        let begins = self.video.begins_run(is_keyframe);
+        let begins = self.video.begins_run(picture);
         if begins {
             self.events.push_back(SourceEvent::NewRun { zero: utc });
-        } else if !self.video.has_begun() {
+        } else if !self.video.has_begun() || self.video.is_undecodable(picture) {
             return Ok(());
         }
         let raw = Ticks(frame.timestamp().elapsed());
@@ -218,10 +219,10 @@ impl RtspSource {
         };
         let changed = self.is_running();
         self.video.set_parameters(parameters.clone())?;
-        if !changed {
-            self.timeline = Timeline::new(parameters.nominal_millifps);
-        } else {
+        if changed {
             self.anomaly(Anomaly::ParametersChanged);
+        } else {
+            self.timeline = Timeline::new(parameters.nominal_millifps);
         }
         self.events.push_back(SourceEvent::Parameters(self.parameter_sets(parameters)));
         Ok(())
@@ -279,7 +280,7 @@ impl RtspSource {
         if ntp >> 32 == 0 {
             return;
         }
-        let micros = u128::from(ntp) * 1_000_000 >> 32;
+        let micros = (u128::from(ntp) * 1_000_000) >> 32;
         let ntp_us = i64::try_from(micros).unwrap_or(i64::MAX);
         if packet.stream_id() == self.video.stream {
             self.sync.video_report(SenderClock { ntp_us, raw: Ticks(stamp.elapsed()) });

@@ -6,7 +6,7 @@
 //!
 //! What does not belong here: the common zero with the pictures (`sync`).
 
-use crate::flac::{BLOCK, Encoder};
+use crate::flac::{BLOCK, BLOCK_SAMPLES, Encoder};
 use crate::g711::Law;
 
 /// Stamps may wander by that much against the count before they are believed: 1/25 s.
@@ -59,8 +59,10 @@ impl Sound {
             }
             self.next = Some(stamp);
         } else if missing > self.rate_hz / TOLERANCE_DIVISOR {
-            for _ in 0..missing * self.channels as i64 {
-                self.add(0, &mut blocks);
+            for _ in 0..missing {
+                for _ in 0..self.channels {
+                    self.add(0, &mut blocks);
+                }
             }
         } else if missing < -self.rate_hz {
             // The clock went back; the count goes on by it from here, and `sync` finds the place.
@@ -78,11 +80,11 @@ impl Sound {
 
     fn add(&mut self, sample: i16, blocks: &mut Vec<Block>) {
         self.gathered.push(sample);
-        if self.gathered.len() % self.channels == 0 {
+        if self.gathered.len().is_multiple_of(self.channels) {
             self.next = self.next.map(|next| next.saturating_add(1));
         }
         if self.gathered.len() == BLOCK * self.channels {
-            let start = self.next.unwrap_or_default().saturating_sub(BLOCK as i64);
+            let start = self.next.unwrap_or_default().saturating_sub(BLOCK_SAMPLES);
             blocks.push(Block { start, data: self.encoder.encode(&self.gathered) });
             self.gathered.clear();
         }
@@ -137,7 +139,7 @@ mod tests {
             let mut blocks = Vec::new();
             let mut sent = 0;
             for length in lengths {
-                let packet: Vec<u8> = (0..length * usize::from(channels)).map(|n| (n % 251) as u8).collect();
+                let packet: Vec<u8> = (0..=250).cycle().take(length * usize::from(channels)).collect();
                 blocks.extend(sound.push(stamp, &packet));
                 stamp += i64::try_from(length).unwrap();
                 sent += length;

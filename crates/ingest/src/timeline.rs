@@ -28,6 +28,8 @@ use crate::source::Anomaly;
 const JUMP: i64 = 2 * Ticks::PER_SECOND;
 /// H.264 section A.3.1 and H.265 section A.4: no decoder holds more pictures than this back.
 const MAX_DEPTH: usize = 16;
+/// The same, to count ticks with.
+const MAX_DEPTH_TICKS: i64 = 16;
 /// Enough of the past to find the (depth + 1)-th largest of.
 const RECENT: usize = 2 * MAX_DEPTH + 1;
 /// Deltas that the nominal duration is the median of.
@@ -147,7 +149,7 @@ impl Run {
         nominal: i64,
     ) -> (i64, Option<Anomaly>) {
         let wanted = raw + self.offset;
-        let reorder = (nominal * MAX_DEPTH as i64).min(JUMP);
+        let reorder = (nominal * MAX_DEPTH_TICKS).min(JUMP);
         let (pts, anomaly) = if wanted > self.max_pts {
             let leaps =
                 wanted - self.max_pts > JUMP && arrived - wanted < self.floor.ticks() - JUMP;
@@ -198,7 +200,11 @@ impl Run {
             let mut sorted: Vec<i64> = self.recent.iter().copied().collect();
             sorted.sort_unstable_by(|a, b| b.cmp(a));
             match sorted.get(self.depth) {
-                Some(shown) => shown + nominal * self.depth as i64,
+                Some(shown) => {
+                    shown
+                        + nominal
+                            .saturating_mul(i64::try_from(self.depth).unwrap_or(MAX_DEPTH_TICKS))
+                }
                 None => self.last_dts + nominal,
             }
         };

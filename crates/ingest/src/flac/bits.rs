@@ -89,15 +89,15 @@ pub(super) fn crc16(bytes: &[u8]) -> u16 {
 /// Remainders of each first byte, for a polynomial aligned to the top of 16 bits.
 const fn table(polynomial: u16) -> [u16; 256] {
     let mut table = [0; 256];
-    let mut byte = 0;
+    let mut byte = 0_u16;
     while byte < 256 {
-        let mut crc = (byte as u16) << 8;
+        let mut crc = byte << 8;
         let mut bit = 0;
         while bit < 8 {
             crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ polynomial };
             bit += 1;
         }
-        table[byte] = crc;
+        table[byte as usize] = crc;
         byte += 1;
     }
     table

@@ -2,18 +2,59 @@
 
 use bytes::Bytes;
 use retina::client::Stream;
-use retina::codec::{ParametersRef, VideoFrame};
+use retina::codec::ParametersRef;
 use tarsier_segment::{nal, sample_entry};
 use tarsier_types::{AudioParameters, Codec, Ticks, VideoParameters};
 use tarsier_wire::Problem;
 
-use crate::flac::BLOCK;
+use crate::flac::BLOCK_SAMPLES;
 use crate::g711::Law;
 use crate::sound::Sound;
 use crate::source::SourceError;
 
 /// A camera whose parameter sets go to and fro so often uses several at a time, which retina cannot keep apart.
 const MAX_ALTERNATIONS: u32 = 4;
+
+/// Kinds of pictures. retina 0.4.21 calls a picture of H.265 a random access point only if it is an IDR, but encoders
+/// with open GOPs (x265 by default) send one IDR and from then on CRAs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Picture {
+    /// Decoding starts here, and nothing after it needs anything before it.
+    Key,
+    /// Decoding starts here; leading pictures after it need what was before (CRA, BLA).
+    OpenKey,
+    /// Shown before the open keyframe that it follows, and decoded with what was before that.
+    Leading,
+    /// Any other.
+    Other,
+}
+
+impl Picture {
+    pub(super) const fn is_keyframe(self) -> bool {
+        matches!(self, Self::Key | Self::OpenKey)
+    }
+}
+
+/// By the types of its NAL units: ITU-T H.264 table 7-1, H.265 table 7-1.
+fn picture(codec: Codec, data: &[u8]) -> Option<Picture> {
+    let kind = |unit| match codec {
+        Codec::H264 => match nal::h264_type(unit)? {
+            5 => Some(Picture::Key),
+            1..=4 => Some(Picture::Other),
+            _ => None,
+        },
+        _ => match nal::hevc_type(unit)? {
+            19..=20 => Some(Picture::Key),
+            16..=18 | 21..=23 => Some(Picture::OpenKey),
+            8..=9 => Some(Picture::Leading),
+            0..=31 => Some(Picture::Other),
+            _ => None,
+        },
+    };
+    // One slice of another kind, and it is no keyframe.
+    let join = |all, one| if all == one { all } else { Picture::Other };
+    nal::length_units(data).filter_map(kind).reduce(join)
+}
 
 /// The pictures.
 pub(super) struct VideoTrack {
@@ -27,6 +68,7 @@ pub(super) struct VideoTrack {
     before: Option<VideoParameters>,
     alternations: u32,
     has_begun: bool,
+    lacks_reference: bool,
 }
 
 impl VideoTrack {
@@ -46,16 +88,13 @@ impl VideoTrack {
             before: None,
             alternations: 0,
             has_begun: false,
+            lacks_reference: false,
         })
     }
 
-    /// Whether decoding can start with it; none if there is no picture in it.
-    pub(super) fn is_keyframe(&self, frame: &VideoFrame) -> Option<bool> {
-        let has_picture = nal::length_units(frame.data()).any(|unit| match self.codec {
-            Codec::H264 => matches!(nal::h264_type(unit), Some(1..=5)),
-            _ => matches!(nal::hevc_type(unit), Some(0..=31)),
-        });
-        has_picture.then(|| frame.is_random_access_point())
+    /// What kind of picture a unit is; none if there is no picture in it.
+    pub(super) fn picture(&self, data: &[u8]) -> Option<Picture> {
+        picture(self.codec, data)
     }
 
     /// The parameter sets of the stream, if they are known and others than before.
@@ -98,10 +137,19 @@ impl VideoTrack {
     }
 
     /// This unit is the first of the run.
-    pub(super) fn begins_run(&mut self, is_keyframe: bool) -> bool {
-        let begins = is_keyframe && !self.has_begun;
+    pub(super) fn begins_run(&mut self, picture: Picture) -> bool {
+        let begins = picture.is_keyframe() && !self.has_begun;
         self.has_begun |= begins;
+        if picture.is_keyframe() {
+            self.lacks_reference = begins && picture == Picture::OpenKey;
+        }
         begins
+    }
+
+    /// It is shown before the keyframe that the run begins with and needs pictures from before it: nobody can decode
+    /// it, and no decoder shows it (ITU-T H.265 section 8.1.3, `NoRaslOutputFlag`).
+    pub(super) fn is_undecodable(&self, picture: Picture) -> bool {
+        self.lacks_reference && picture == Picture::Leading
     }
 
     pub(super) const fn has_begun(&self) -> bool {
@@ -181,7 +229,7 @@ impl AudioTrack {
     pub(super) fn length(&self, sent: u32) -> Ticks {
         match &self.frames {
             SoundFrames::AsSent => self.ticks(i64::from(sent)),
-            SoundFrames::Companded(..) => self.ticks(BLOCK as i64),
+            SoundFrames::Companded(..) => self.ticks(BLOCK_SAMPLES),
         }
     }
 }
@@ -209,6 +257,28 @@ fn millifps_of_ratio((numerator, denominator): (u32, u32)) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unit(first_bytes: &[u8]) -> Vec<u8> {
+        first_bytes.iter().flat_map(|first| [0, 0, 0, 3, *first, 1, 0x80]).collect()
+    }
+
+    #[test]
+    fn keyframes_of_open_gops_are_keyframes() {
+        let hevc = |kind: u8| picture(Codec::Hevc, &unit(&[kind << 1]));
+        assert_eq!(hevc(20), Some(Picture::Key), "IDR");
+        assert_eq!(
+            hevc(21),
+            Some(Picture::OpenKey),
+            "CRA: all that x265 sends after the first IDR"
+        );
+        assert_eq!(hevc(9), Some(Picture::Leading), "RASL");
+        assert_eq!(hevc(1), Some(Picture::Other));
+        assert_eq!(hevc(39), None, "SEI alone is no picture");
+        let h264 = |kinds: &[u8]| picture(Codec::H264, &unit(kinds));
+        assert_eq!(h264(&[0x09, 0x06, 0x65, 0x65]), Some(Picture::Key), "several slices");
+        assert_eq!(h264(&[0x65, 0x41]), Some(Picture::Other), "one slice needs another picture");
+        assert_eq!(h264(&[0x09]), None);
+    }
 
     #[test]
     fn picture_rates_are_read_in_all_their_spellings() {

@@ -13,14 +13,15 @@ fn run(script: &str) -> String {
         let (is_keyframe, word) = word.strip_prefix('K').map_or((false, word), |rest| (true, rest));
         let (raw, arrival) = word.split_once('@').unwrap_or((word, ""));
         let frames: f64 = raw.parse().unwrap();
-        let arrival: f64 = if arrival.is_empty() { index as f64 } else { arrival.parse().unwrap() };
+        let on_time = f64::from(u32::try_from(index).unwrap());
+        let arrival: f64 = if arrival.is_empty() { on_time } else { arrival.parse().unwrap() };
         #[expect(clippy::cast_possible_truncation, reason = "small numbers of a test script")]
         let (raw, millis) = ((frames * 3_600.0) as i64, (arrival * 40.0) as i64);
         let arrived = Mono::from_millis(5_000 + millis.unsigned_abs());
         let placed = timeline.place(Ticks(raw + 1_000_000), arrived, is_keyframe);
         let frames = |ticks: i64| {
             let hundredths = (ticks * 100 + FRAME / 2).div_euclid(FRAME);
-            let text = format!("{:.2}", hundredths as f64 / 100.0);
+            let text = format!("{:.2}", f64::from(i32::try_from(hundredths).unwrap()) / 100.0);
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         };
         let wrong = match placed.anomaly {

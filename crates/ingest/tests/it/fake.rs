@@ -103,7 +103,7 @@ async fn serve(mut stream: TcpStream, manner: Manner, seen: Arc<Mutex<Vec<String
             Manner::Says(_) | Manner::Hangs => {}
             Manner::HangsUp => return,
             Manner::Refuses(status) => {
-                say(status, "WWW-Authenticate: Basic realm=\"x\"\r\n", "").await
+                say(status, "WWW-Authenticate: Basic realm=\"x\"\r\n", "").await;
             }
             Manner::Plays { basic: Some(wanted), .. }
                 if authorization.as_deref() != Some(&format!("Basic {wanted}")) =>

@@ -1,5 +1,6 @@
 //! No password in any log line or error, whatever the camera does with it.
 
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ use tarsier_types::{SystemClock, Transport};
 const PASSWORD: &str = "hunter2-pass";
 const BASIC: &str = "YWRtaW46aHVudGVyMi1wYXNz";
 
+/// A camera that answers with what it was told.
+const ECHO: &[u8] =
+    b"RTSP/1.0 500 admin:hunter2-pass Basic YWRtaW46aHVudGVyMi1wYXNz\r\nCSeq: 1\r\n\r\n";
+
 /// Keeps all that retina and its friends log.
 struct Memory(Mutex<String>);
 
@@ -18,7 +23,8 @@ impl log::Log for Memory {
         true
     }
     fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push_str(&format!("{} {}\n", record.target(), record.args()));
+        let mut kept = self.0.lock().unwrap();
+        writeln!(kept, "{} {}", record.target(), record.args()).unwrap();
     }
     fn flush(&self) {}
 }
@@ -43,16 +49,13 @@ async fn a_password_is_neither_logged_nor_told() {
             .await
             .unwrap();
     while !matches!(source.next().await.unwrap(), SourceEvent::Unit(_)) {}
-    told.push_str(&format!("{source:?}"));
+    write!(told, "{source:?}").unwrap();
     source.close().await;
     assert!(
         fake.seen().iter().any(|request| request.contains(BASIC)),
         "the password was really sent"
     );
 
-    // A camera that answers with what it was told.
-    const ECHO: &[u8] =
-        b"RTSP/1.0 500 admin:hunter2-pass Basic YWRtaW46aHVudGVyMi1wYXNz\r\nCSeq: 1\r\n\r\n";
     for manner in [
         Manner::Refuses("401 Unauthorized"),
         Manner::Says(ECHO),
@@ -63,7 +66,7 @@ async fn a_password_is_neither_logged_nor_told() {
             RtspSource::open(&fake.url(), Some(&credentials), Transport::Tcp, clock, timeouts)
                 .await;
         let error = opened.expect_err("this camera must not open");
-        told.push_str(&format!("{error} {error:?}"));
+        write!(told, "{error} {error:?}").unwrap();
     }
 
     let logged = LOG.0.lock().unwrap().clone();
