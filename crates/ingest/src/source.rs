@@ -59,7 +59,7 @@ pub trait Source: Send {
     fn next(&mut self) -> impl Future<Output = Result<SourceEvent, SourceError>> + Send;
 
     /// Nobody watches live: the source may gather packets for up to this long before it looks at them, which
-    /// saves wake-ups. Zero means at once.
+    /// saves reads. Zero means at once. What wakes the whole process is a matter of [`crate::Pace`].
     fn set_patience(&mut self, patience: std::time::Duration);
 
     /// Ends the session politely (RTSP TEARDOWN), within a second.
