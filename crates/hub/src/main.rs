@@ -1,2 +1,123 @@
-//! hub
-fn main() {}
+//! `tarsierd`, the hub: HTTP, rights, configuration; wires the boxes together and decides nothing.
+//!
+//! Start reading at [`serve`]. What does not belong here: media code in C (it is in child processes), SQL (in
+//! `index`), supervision (in `supervise`).
+
+mod cameras;
+mod cli;
+mod config;
+mod data_dir;
+mod demo;
+mod guard;
+mod http;
+mod hub;
+mod journal;
+mod logs;
+mod machine;
+mod metrics;
+mod open_segments;
+mod probing;
+mod programs;
+mod reports;
+mod secrets;
+mod serve;
+mod state;
+mod stills;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod ui;
+mod words;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tarsier_api::rights::Role;
+use tarsier_demo::{DemoOptions, DemoServer};
+use tarsier_index::OpenIndexError;
+use tarsier_types::{CameraId, Clock, StreamKind, SystemClock};
+
+use crate::cli::{Cli, Command, RoleArg};
+use crate::data_dir::OpenDataDirError;
+use crate::tokens::Tokens;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "tarsierd: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let done = match cli.command {
+        Command::Serve(serve) => runtime.block_on(serve::run(serve)),
+        Command::Token(token) => print_token(&token),
+        Command::DemoCamera(demo) => runtime.block_on(demo_camera(demo)),
+    };
+    // A thread that still looks at a slow disk must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    done
+}
+
+/// CONTRACT section 2; clap itself ends with 2.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(OpenIndexError::NotWritable { .. }) = error.downcast_ref() {
+        return 5;
+    }
+    match error.downcast_ref::<OpenDataDirError>() {
+        Some(OpenDataDirError::InUse { .. }) => 4,
+        Some(OpenDataDirError::NotWritable { .. }) => 5,
+        Some(OpenDataDirError::Damaged { .. }) | None => 1,
+    }
+}
+
+fn print_token(asked: &cli::Token) -> Result<()> {
+    let key = data_dir::read_key(&asked.data_dir).context(
+        "no hub has run with this --data-dir yet, or this user may not read its secret.key",
+    )?;
+    for camera in &asked.cameras {
+        CameraId::new(camera.as_str()).context("--camera takes the id of a camera")?;
+    }
+    let role = match asked.role {
+        RoleArg::Admin => Role::Admin,
+        RoleArg::Viewer => Role::Viewer,
+    };
+    let cameras = (!asked.cameras.is_empty()).then(|| asked.cameras.clone());
+    let now = SystemClock::start().utc();
+    let (token, _) = Tokens::new(&key).issue(&asked.subject, role, cameras, now, asked.ttl);
+    writeln!(std::io::stdout(), "{token}").context("cannot print the token")
+}
+
+async fn demo_camera(asked: cli::DemoCamera) -> Result<()> {
+    if asked.sub.is_some() && asked.main.is_none() {
+        bail!("--sub without --main: name both files, or none");
+    }
+    let options = DemoOptions {
+        listen: asked.listen,
+        cameras: asked.cameras,
+        main: asked.main,
+        sub: asked.sub,
+        ..DemoOptions::default()
+    };
+    let server = DemoServer::start(options).await?;
+    for camera in 1..=asked.cameras {
+        for stream in StreamKind::ALL {
+            writeln!(std::io::stdout(), "{}", server.url(camera, stream))
+                .context("cannot print the URLs")?;
+        }
+    }
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")?;
+    server.stop().await;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `/live/{camera}/{stream}/mse`: plugs a WebSocket into [`tarsier_live`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use futures::stream::SplitSink;
+use futures::{SinkExt, StreamExt};
+use tarsier_api::live::{MseMessage, MseRequest};
+use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_live::mse::{self, Gone};
+use tarsier_live::{MseOut, MseSink};
+
+use crate::http::answer::{Failure, PathOf};
+use crate::http::rights::Caller;
+use crate::hub::Hub;
+use crate::words;
+
+/// For the client's first message.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that takes nothing for so long is dead, not slow.
+const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// A list of codecs.
+const MAX_REQUEST_BYTES: usize = 16 << 10;
+
+/// A WebSocket for Media Source Extensions: the client sends `MseRequest`, the hub answers with `MseMessage`s as
+/// text and with an init segment and fragments as binary messages.
+#[utoipa::path(get, path = "/live/{camera}/{stream}/mse", params(
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`")), responses(
+    (status = 101, description = "Goes on as a WebSocket"),
+    (status = 400, body = Problem, description = "No WebSocket was asked for"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera or stream")))]
+pub(crate) async fn mse(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf((id, stream)): PathOf<(String, String)>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Failure> {
+    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let upgrade = upgrade.map_err(|_| {
+        Failure::bad_request(
+            "This address speaks WebSocket only.",
+            "Open it by ws:// and not by http://.",
+        )
+    })?;
+    let id = (camera.id.clone(), stream);
+    Ok(upgrade.max_message_size(MAX_REQUEST_BYTES).on_upgrade(move |socket| serve(hub, id, socket)))
+}
+
+async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket: WebSocket) {
+    let Some(request) = first_message(&mut socket).await else { return };
+    let mut stopping = hub.stopping.subscribe();
+    let (sender, mut receiver) = socket.split();
+    let mut sink = Socket { sender };
+    let mut watch = hub.live.watch(stream).await;
+    // Reading on is what notices that the client closed; it has nothing more to say.
+    let closed = async { while let Some(Ok(_)) = receiver.next().await {} };
+    // The guard that it returns must not live on.
+    let told_to_end = async {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let ended = tokio::select! {
+        ended = mse::serve(&mut watch, &request.codecs, &mut sink) => ended,
+        () = closed => Err(Gone),
+        () = told_to_end => Err(Gone),
+    };
+    if *hub.stopping.borrow() {
+        let _ = sink.send(MseOut::Ended(words::stopping())).await;
+    }
+    if ended.is_ok() {
+        let normally = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+        let _ = sink.put(Message::Close(Some(normally))).await;
+    }
+}
+
+async fn first_message(socket: &mut WebSocket) -> Option<MseRequest> {
+    loop {
+        match tokio::time::timeout(PATIENCE, socket.recv()).await.ok()??.ok()? {
+            Message::Text(text) => return serde_json::from_str(&text).ok(),
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Binary(_) | Message::Close(_) => return None,
+        }
+    }
+}
+
+struct Socket {
+    sender: SplitSink<WebSocket, Message>,
+}
+
+impl Socket {
+    async fn put(&mut self, message: Message) -> Result<(), Gone> {
+        match tokio::time::timeout(DEAD_AFTER, self.sender.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Gone),
+        }
+    }
+}
+
+impl MseSink<Problem> for Socket {
+    async fn send(&mut self, message: MseOut<Problem>) -> Result<(), Gone> {
+        let words = match message {
+            MseOut::Media(bytes) => return self.put(Message::Binary(bytes)).await,
+            MseOut::Init { mime, width, height, stream } => {
+                MseMessage::Init { mime, width, height, stream: stream.into() }
+            }
+            MseOut::Skipped(units) => MseMessage::Skipped { units },
+            MseOut::Waiting(problem) => MseMessage::Waiting { problem },
+            MseOut::Ended(problem) => MseMessage::Ended { problem },
+            MseOut::NotPlayable { rfc6381 } => MseMessage::Ended {
+                problem: words::problem(
+                    ProblemCode::NotPlayable,
+                    format!("This browser cannot decode the camera's video ({rfc6381})."),
+                    "Set the stream to H.264 in the camera's settings, watch its sub stream, or use another browser.",
+                ),
+            },
+        };
+        let text = serde_json::to_string(&words).expect("a message is plain JSON");
+        self.put(Message::Text(text.into())).await
+    }
+}

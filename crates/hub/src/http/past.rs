@@ -1,0 +1,343 @@
+//! The past of a camera: timeline, segments, playlist, files, stills.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tarsier_api::Page;
+use tarsier_api::problem::Problem;
+use tarsier_api::timeline::{SegmentItem, TierKind, Timeline, TimelineSpan};
+use tarsier_index::SegmentRow;
+use tarsier_playback::OpenSegment;
+use tarsier_playback::past::{self, PlaylistError, Present, TimelineRequest};
+use tarsier_playback::vod::{Timestamps, VodError, VodRequest};
+use tarsier_types::{Gap, GapReason, StreamKind, UtcMs, UtcRange};
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
+use utoipa::IntoParams;
+
+use crate::config::CameraEntry;
+use crate::http::answer::{Failure, Params, PathOf, not_found};
+use crate::http::events::event;
+use crate::http::rights::Caller;
+use crate::http::status::timeline_gap;
+use crate::hub::{Hub, index_failed};
+use crate::stills;
+
+const USUAL_SPANS: usize = 2000;
+const MOST_SPANS: usize = 20_000;
+const MOST_EVENTS: u32 = 1000;
+const USUAL_SEGMENTS: u32 = 100;
+const MOST_SEGMENTS: u32 = 1000;
+
+/// `[from, to)` on the wall clock.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TimelineParams {
+    /// First millisecond, UTC.
+    from_utc_ms: i64,
+    /// First millisecond after it, UTC.
+    to_utc_ms: i64,
+    /// At most so many spans; the smallest breaks are left out. 2000 if absent.
+    max_spans: Option<usize>,
+}
+
+/// `[from, to)` on the wall clock.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RangeParams {
+    /// First millisecond, UTC.
+    from_utc_ms: i64,
+    /// First millisecond after it, UTC.
+    to_utc_ms: i64,
+    /// For a list: start it after this (`next` of the page before).
+    after: Option<i64>,
+    /// For a list: at most so many, 1 to 1000; 100 if absent.
+    limit: Option<u32>,
+}
+
+/// Which picture.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StillParams {
+    /// When it was shown; the newest one if absent.
+    at_utc_ms: Option<i64>,
+    /// Made smaller to be no wider than this.
+    max_width: Option<u32>,
+}
+
+fn range(from: i64, to: i64) -> Result<UtcRange, Failure> {
+    // A year that no timestamp of ours has would only overflow somewhere.
+    let is_sane = |at: i64| (0..=253_402_300_799_999).contains(&at);
+    if from < to && is_sane(from) && is_sane(to) {
+        return Ok(UtcRange::new(UtcMs(from), UtcMs(to)));
+    }
+    Err(Failure::bad_request(
+        "The range is empty, or not between the years 1970 and 9999.",
+        "from_utc_ms must be before to_utc_ms; both are milliseconds since 1970.",
+    ))
+}
+
+/// Where there is footage, where there is none and why, and what happened.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/timeline", params(("id" = String, Path, description = "Of the camera"), TimelineParams), responses(
+    (status = 200, body = Timeline, description = "Spans, gaps, events"),
+    (status = 400, body = Problem, description = "The range is empty"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera")))]
+pub(crate) async fn timeline(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf(id): PathOf<String>,
+    Params(params): Params<TimelineParams>,
+) -> Result<Json<Timeline>, Failure> {
+    let camera = caller.camera(&hub, &id)?;
+    let range = range(params.from_utc_ms, params.to_utc_ms)?;
+    let now = hub.now();
+    let max_spans = params.max_spans.unwrap_or(USUAL_SPANS).clamp(1, MOST_SPANS);
+    let mut present: Vec<Present> =
+        StreamKind::ALL.map(|stream| present(&hub, &camera, stream, now)).into();
+    let (drawn, events) = hub
+        .ask_index(move |index| {
+            for present in &mut present {
+                // What is going on began at the earliest where the newest footage ends.
+                let last = index.last_segment_end(&camera.id, present.stream)?;
+                if let (Some(gap), Some(last)) = (&mut present.gap, last) {
+                    gap.range.start = gap.range.start.max(last);
+                }
+            }
+            let request = TimelineRequest { range, now, max_spans };
+            let drawn = past::timeline(index, &camera.id, request, &present)?;
+            Ok((drawn, index.events_in(&camera.id, range, MOST_EVENTS)?))
+        })
+        .await
+        .map_err(|error| index_failed(&error))?;
+    let spans = drawn.spans.iter().map(|span| TimelineSpan {
+        start_utc_ms: span.range.start.0,
+        end_utc_ms: span.range.end.0,
+        stream: span.stream.into(),
+        tier: tier_kind(span.tier),
+        locked: false,
+    });
+    Ok(Json(Timeline {
+        spans: spans.collect(),
+        gaps: drawn.gaps.into_iter().map(timeline_gap).collect(),
+        events: events.into_iter().filter_map(event).collect(),
+    }))
+}
+
+/// What is going on in a stream and not in the index.
+fn present(hub: &Hub, camera: &CameraEntry, stream: StreamKind, now: UtcMs) -> Present {
+    let open = hub.open().of(&camera.id, stream).next_back().cloned();
+    let outage = hub.brains().get(&camera.id).and_then(|brain| brain.outage(stream, now));
+    let gap = if camera.is_recorded(stream, hub.pause()) {
+        outage.map(|(since, cause)| {
+            (since, cause.map_or(GapReason::Unknown, |cause| cause.gap_reason()))
+        })
+    } else {
+        // It began when it was switched off: where the newest footage ends.
+        Some((UtcMs(0), GapReason::Planned))
+    };
+    let gap = gap.map(|(since, reason)| Gap { range: UtcRange::new(since, now), reason });
+    Present { stream, open, gap }
+}
+
+/// The files of a stream, oldest first.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/segments", params(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), RangeParams), responses(
+    (status = 200, body = Page<SegmentItem>, description = "A page of files"),
+    (status = 400, body = Problem, description = "The range is empty"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera or stream")))]
+pub(crate) async fn segments(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf((id, stream)): PathOf<(String, String)>,
+    Params(params): Params<RangeParams>,
+) -> Result<Json<Page<SegmentItem>>, Failure> {
+    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let asked = range(params.from_utc_ms, params.to_utc_ms)?;
+    let limit = params.limit.unwrap_or(USUAL_SEGMENTS).clamp(1, MOST_SEGMENTS);
+    let from = params
+        .after
+        .map_or(asked.start, |after| UtcMs(after.max(asked.start.0.saturating_sub(1)) + 1));
+    let open: Vec<OpenSegment> = hub.open().of(&camera.id, stream).cloned().collect();
+    let of = camera.id.clone();
+    let rows = hub
+        .ask_index(move |index| {
+            index.segments_in(&of, stream, UtcRange::new(from, asked.end), limit + 2)
+        })
+        .await
+        .map_err(|error| index_failed(&error))?;
+    // The one before may reach into the time behind `after`; it was on the page before.
+    let is_new = |start: UtcMs| params.after.is_none_or(|after| start.0 > after);
+    let path = |start| tarsier_segment::name::path(&camera.id, stream, start);
+    let mut items: Vec<SegmentItem> = rows
+        .iter()
+        .filter(|row| is_new(row.start))
+        .map(|row| stored_item(row, path(row.start)))
+        .collect();
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    if items.len() <= most {
+        let open = open.iter().filter(|open| {
+            is_new(open.start)
+                && open.written().overlap(asked).is_some()
+                && rows.last().is_none_or(|last| last.start < open.start)
+        });
+        items.extend(open.map(|open| open_item(open, path(open.start))));
+    }
+    let has_more = items.len() > most;
+    items.truncate(most);
+    let next = items.last().filter(|_| has_more).map(|last| last.start_utc_ms.to_string());
+    Ok(Json(Page { items, next }))
+}
+
+fn stored_item(row: &SegmentRow, path: String) -> SegmentItem {
+    SegmentItem {
+        start_utc_ms: row.start.0,
+        duration_ms: row.duration_ms,
+        size_bytes: row.size_bytes,
+        mime: row.parameters.mime(),
+        is_open: false,
+        hash: row.integrity.map(|known| blake3::Hash::from_bytes(known.hash).to_hex().to_string()),
+        path,
+    }
+}
+
+fn open_item(open: &OpenSegment, path: String) -> SegmentItem {
+    let end = open.fragments.last().map(|part| part.offset + u64::from(part.bytes));
+    SegmentItem {
+        start_utc_ms: open.start.0,
+        duration_ms: open.written().millis(),
+        size_bytes: end.unwrap_or_else(|| u64::from(open.init_bytes)),
+        mime: open.parameters.mime(),
+        is_open: true,
+        hash: None,
+        path,
+    }
+}
+
+/// A file, or a range of it.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/segments/{file}", params(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
+    ("file" = String, Path, description = "`{start_utc_ms}.mp4`")), responses(
+    (status = 200, content_type = "video/mp4", description = "The file"),
+    (status = 206, content_type = "video/mp4", description = "The range that was asked for"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera, stream or file"),
+    (status = 416, description = "The file is shorter than that")))]
+pub(crate) async fn file(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf((id, stream, file)): PathOf<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let start = file
+        .strip_suffix(".mp4")
+        .and_then(|start| start.parse().ok())
+        .map(UtcMs)
+        .ok_or_else(not_found)?;
+    let is_open = hub.open().of(&camera.id, stream).any(|open| open.start == start);
+    let root = if is_open {
+        hub.data.footage()
+    } else {
+        let of = camera.id.clone();
+        let row = hub.ask_index(move |index| index.segment_at(&of, stream, start)).await;
+        let row = row.map_err(|error| index_failed(&error))?.filter(|row| row.start == start);
+        row.ok_or_else(stills::no_footage)?.tier.root.clone()
+    };
+    let path = root.join(tarsier_segment::name::path(&camera.id, stream, start));
+    let answer = ServeFile::new(&path).oneshot(request).await;
+    let mut answer = answer.unwrap_or_else(|never| match never {}).map(axum::body::Body::new);
+    match answer.status() {
+        StatusCode::NOT_FOUND => return Err(stills::no_footage().into()),
+        StatusCode::INTERNAL_SERVER_ERROR => return Err(crate::words::internal().into()),
+        _ => {}
+    }
+    let cache = if is_open { "no-store" } else { "private, max-age=86400, immutable" };
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    Ok(answer.into_response())
+}
+
+/// An HLS playlist of the range, at most 25 hours.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/vod.m3u8", params(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), RangeParams), responses(
+    (status = 200, content_type = "application/vnd.apple.mpegurl", description = "The playlist"),
+    (status = 400, body = Problem, description = "The range is empty or too long"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera or stream, or no footage")))]
+pub(crate) async fn playlist(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf((id, stream)): PathOf<(String, String)>,
+    Params(params): Params<RangeParams>,
+) -> Result<Response, Failure> {
+    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let range = range(params.from_utc_ms, params.to_utc_ms)?;
+    let open = hub.open().of(&camera.id, stream).next_back().cloned();
+    let (token, now) = (caller.token, hub.now());
+    let playlist = hub
+        .ask_index(move |index| {
+            let request =
+                VodRequest { range, now, token: Some(&token), timestamps: Timestamps::PerFile };
+            past::vod(index, &camera.id, stream, &request, open.as_ref())
+        })
+        .await
+        .map_err(|error| match error {
+            PlaylistError::Index(error) => Failure::from(index_failed(&error)),
+            PlaylistError::Vod(VodError::Empty) => Failure::from(stills::no_footage()),
+            _ => Failure::bad_request(
+                "The range is longer than 25 hours.",
+                "Ask for a day at a time.",
+            ),
+        })?;
+    let kind = (header::CONTENT_TYPE, "application/vnd.apple.mpegurl");
+    Ok(([kind, (header::CACHE_CONTROL, "no-store")], playlist).into_response())
+}
+
+/// One picture, as JPEG.
+#[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/still.jpg", params(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), StillParams), responses(
+    (status = 200, content_type = "image/jpeg", description = "The picture"),
+    (status = 400, body = Problem, description = "The parameters are wrong"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for other cameras"),
+    (status = 404, body = Problem, description = "No such camera or stream, or no footage")))]
+pub(crate) async fn still(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    PathOf((id, stream)): PathOf<(String, String)>,
+    Params(params): Params<StillParams>,
+) -> Result<Response, Failure> {
+    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    if params.max_width.is_some_and(|width| !(16..=16_384).contains(&width)) {
+        return Err(Failure::bad_request(
+            "max_width is not between 16 and 16384.",
+            "Leave it out for the full size.",
+        ));
+    }
+    let at = match params.at_utc_ms {
+        Some(at) => Some(range(at, at.saturating_add(1))?.start),
+        None => None,
+    };
+    let jpeg = hub.still(&camera.id, stream, at, params.max_width).await?;
+    // What was, stays; what is newest, changes.
+    let cache = if at.is_some() { "private, max-age=86400" } else { "no-store" };
+    Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, cache)], jpeg)
+        .into_response())
+}
+
+const fn tier_kind(kind: tarsier_index::TierKind) -> TierKind {
+    match kind {
+        tarsier_index::TierKind::Cache => TierKind::Cache,
+        tarsier_index::TierKind::Archive => TierKind::Archive,
+        tarsier_index::TierKind::ObjectStore => TierKind::ObjectStore,
+    }
+}

@@ -1,0 +1,249 @@
+//! `tarsierd serve`: wires the boxes together, and takes them apart in the right order.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+use tarsier_api::event::EventKind;
+use tarsier_api::rights::Role;
+use tarsier_index::{Index, OpenIndexError, Tier, TierKind};
+use tarsier_live::{Live, Wish};
+use tarsier_supervise::{Programs, Report, Supervisor, SupervisorOptions};
+use tarsier_types::{Clock, SystemClock};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::cli::Serve;
+use crate::data_dir::DataDir;
+use crate::demo::Demo;
+use crate::guard::Guard;
+use crate::hub::Hub;
+use crate::journal::{Job, Journal, NewEvent};
+use crate::machine::Machine;
+use crate::programs::ChildPrograms;
+use crate::secrets::SecretBox;
+use crate::stills::Stills;
+use crate::tokens::{SESSION, Tokens};
+use crate::ui::Ui;
+use crate::{cameras, http, logs, reports};
+
+/// What recorders may go on for without a hub: an update of the hub takes seconds.
+const ORPHAN_SECONDS: u32 = 60;
+/// Reports that wait for the hub; behind a full channel the recorders' sockets wait.
+const REPORTS: usize = 1024;
+/// CONTRACT section 2: gone within 5 s. Recorders get most of it.
+const RECORDERS_CLOSE: Duration = Duration::from_millis(3500);
+const LAST_REPORTS: Duration = Duration::from_millis(700);
+const CONNECTIONS_CLOSE: Duration = Duration::from_millis(400);
+/// Events are news, not archive.
+const EVENTS_KEPT_MS: i64 = 365 * 86_400_000;
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(serve: Serve) -> Result<()> {
+    let clock = SystemClock::start();
+    let data = DataDir::open(&serve.data_dir, clock.utc().0)?;
+    let _logging = logs::start(&data.logs()).context("cannot begin to log")?;
+    let programs = ChildPrograms::find(serve.programs.as_deref())?;
+    let ui = Ui::find(serve.ui.as_deref());
+    let listener = TcpListener::bind(serve.listen).await.with_context(|| {
+        format!(
+            "cannot listen at {}: is another program there? Try --listen 127.0.0.1:0",
+            serve.listen
+        )
+    })?;
+    let address = listener.local_addr().context("cannot tell where we listen")?;
+
+    let (hub, reports) = build(data, clock, programs, ui, Guard::new(address)).await?;
+    let reporting = tokio::spawn(reports::run(hub.clone(), reports));
+    hub.journal.write(Job::Reconcile).await;
+    for camera in hub.all_cameras() {
+        hub.connect(&camera).await;
+    }
+    hub.journal.event(started(&hub)).await;
+
+    let mut stopping = hub.stopping.subscribe();
+    let answering =
+        axum::serve(listener, http::router(hub.clone())).with_graceful_shutdown(async move {
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        });
+    let answering = tokio::spawn(answering.into_future());
+
+    let url = format!("http://{address}");
+    hub.data.announce(&url, env!("CARGO_PKG_VERSION"))?;
+    ready(&hub, &url)?;
+    prepare_demo(&hub, serve.demo).await;
+    forget_old_events(&hub);
+
+    told_to_stop(&hub).await?;
+    tracing::info!("stopping: every segment is closed");
+    hub.data.withdraw();
+    hub.stopping.send_replace(true);
+    hub.supervisor.stop_all(RECORDERS_CLOSE).await;
+    let _ = tokio::time::timeout(LAST_REPORTS, last_reports(&hub)).await;
+    hub.demo.lock().await.stop().await;
+    let _ = tokio::time::timeout(CONNECTIONS_CLOSE, answering).await;
+    reporting.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// All boxes, none of them moving yet.
+pub(crate) async fn build(
+    data: DataDir,
+    clock: SystemClock,
+    programs: ChildPrograms,
+    ui: Ui,
+    guard: Guard,
+) -> Result<(Arc<Hub>, mpsc::Receiver<Report>)> {
+    let index = open_index(&data).await?;
+    let tier = Tier { id: data.tier_id().to_owned(), root: data.footage(), kind: TierKind::Cache };
+    index.put_tier(&tier).context("cannot store the tier")?;
+    let secrets = SecretBox::new(data.key());
+    let entries = cameras::load(&index, &secrets).context("cannot read the cameras")?;
+    let is_paused = index.setting(cameras::PAUSED).context("cannot read the settings")?.as_deref()
+        == Some("true");
+
+    let (sender, reports) = mpsc::channel(REPORTS);
+    let options = SupervisorOptions {
+        programs: Programs {
+            recorder: programs.recorder.clone(),
+            recorder_libav: programs.recorder_libav.clone(),
+        },
+        run_dir: data.run(),
+        orphan_seconds: ORPHAN_SECONDS,
+    };
+    let supervisor = Supervisor::start(options, clock, sender).await?;
+    let wishes = supervisor.clone();
+    let live = Live::start(Arc::new(clock), move |wish| match wish {
+        Wish::Subscribe((camera, stream)) => wishes.subscribe(&camera, stream),
+        Wish::Unsubscribe((camera, stream)) => wishes.unsubscribe(&camera, stream),
+    });
+    let open = Arc::<Mutex<_>>::default();
+    let journal = Journal::start(index.clone(), tier.id, tier.root, Arc::clone(&open))?;
+    let hub = Hub {
+        clock,
+        tz: TimeZone::system(),
+        started: clock.utc(),
+        tokens: Tokens::new(data.key()),
+        stills: Stills::new(programs.transcoder.clone()),
+        machine: Machine::new(clock),
+        demo: tokio::sync::Mutex::new(Demo::default()),
+        cameras: RwLock::new(
+            entries.into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect(),
+        ),
+        brains: Mutex::default(),
+        is_paused: AtomicBool::new(is_paused),
+        changing: tokio::sync::Mutex::new(()),
+        stopping: watch::Sender::new(false),
+        data,
+        index,
+        journal,
+        secrets,
+        guard,
+        supervisor,
+        live,
+        programs,
+        ui,
+        open,
+    };
+    Ok((Arc::new(hub), reports))
+}
+
+/// A damaged index is set aside: what it held of footage is found again in the files.
+async fn open_index(data: &DataDir) -> Result<Index> {
+    let path = data.index();
+    let opened = tokio::task::spawn_blocking(move || match Index::open(&path) {
+        Err(OpenIndexError::Corrupt { .. }) => {
+            tracing::error!(path = %path.display(), "the index is damaged; it is set aside and made anew from the files");
+            let aside = tarsier_index::set_aside(&path, SystemClock::start().utc())?;
+            tracing::error!(aside = %aside.display(), "cameras must be added again");
+            Index::open(&path).map_err(anyhow::Error::from)
+        }
+        opened => opened.map_err(anyhow::Error::from),
+    });
+    opened.await.context("opening the index")?
+}
+
+fn started(hub: &Hub) -> NewEvent {
+    NewEvent {
+        at: hub.started,
+        kind: EventKind::HubStarted,
+        camera: None,
+        title: "Tarsier started".to_owned(),
+        body: format!("Version {}.", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// The one line on standard output (CONTRACT section 2); people at a terminal get a link that lets them in.
+fn ready(hub: &Hub, url: &str) -> Result<()> {
+    let line =
+        serde_json::json!({ "event": "ready", "url": url, "version": env!("CARGO_PKG_VERSION") });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot say that we are ready")?;
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() {
+        let (token, _) = hub.tokens.issue("terminal", Role::Admin, None, hub.now(), SESSION);
+        // Straight to the terminal, not through the log: the log is kept.
+        let _ = writeln!(terminal, "\n  Open {url}/#token={token}\n");
+    }
+    Ok(())
+}
+
+async fn prepare_demo(hub: &Arc<Hub>, wanted: Option<u16>) {
+    let resumed = hub.resume_demo().await;
+    let added = match wanted {
+        Some(count) => hub.add_demo(count).await.map(drop),
+        None => Ok(()),
+    };
+    for problem in [resumed.err(), added.err()].into_iter().flatten() {
+        tracing::error!(message = problem.message, "demo cameras");
+    }
+}
+
+fn forget_old_events(hub: &Arc<Hub>) {
+    let (index, before) = (hub.index.clone(), hub.now().plus_millis(-EVENTS_KEPT_MS));
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = index.forget_events_before(before) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old events stay");
+        }
+    });
+}
+
+/// What recorders said on their way out is written; their files are no longer open.
+async fn last_reports(hub: &Arc<Hub>) {
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        hub.journal.flush().await;
+        if hub.open().is_empty() {
+            return;
+        }
+        look.tick().await;
+    }
+}
+
+#[cfg(unix)]
+async fn told_to_stop(hub: &Arc<Hub>) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut stopping = hub.stopping.subscribe();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop(hub: &Arc<Hub>) -> Result<()> {
+    let mut stopping = hub.stopping.subscribe();
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("cannot listen for Ctrl-C")?,
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    Ok(())
+}
