@@ -1,1 +1,66 @@
-//! Journeys.
+//! Journeys: what a user lives through, with real processes, real RTSP and real files. One file each.
+//!
+//! They need the programs built (`cargo build`); `cargo xtask test` does that first.
+
+mod bad_input;
+mod crash;
+mod engines;
+mod house;
+mod live;
+mod playback;
+mod recording;
+mod rights;
+mod secrets;
+
+use std::time::Duration;
+
+use serde_json::json;
+use tarsier_demo::{AuthScheme, DemoOptions, DemoServer};
+use tarsier_tests::hub::{HubOptions, HubProcess};
+use tarsier_types::{Credentials, Secret, StreamKind};
+
+/// Runs one journey on a runtime of its own.
+fn journey(steps: impl Future<Output = anyhow::Result<()>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let within = Duration::from_secs(240);
+        match tokio::time::timeout(within, steps).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => panic!("{error:?}"),
+            Err(_) => panic!("the journey is not over after {within:?}"),
+        }
+    });
+}
+
+/// A hub in a new folder, and the folder.
+async fn hub() -> anyhow::Result<(tempfile::TempDir, HubProcess)> {
+    let folder = tempfile::tempdir()?;
+    let hub = HubProcess::start(folder.path(), &HubOptions::default()).await?;
+    Ok((folder, hub))
+}
+
+/// Demo cameras on a free port.
+async fn cameras(count: u16) -> anyhow::Result<DemoServer> {
+    Ok(DemoServer::start(DemoOptions { cameras: count, ..free_port() }).await?)
+}
+
+/// Demo cameras that want a password.
+async fn guarded_cameras(auth: AuthScheme, username: &str, password: &str) -> anyhow::Result<DemoServer> {
+    let credentials =
+        Credentials { username: username.to_owned(), password: Secret::new(password.to_owned()) };
+    Ok(DemoServer::start(DemoOptions { credentials: Some(credentials), auth, ..free_port() }).await?)
+}
+
+fn free_port() -> DemoOptions {
+    DemoOptions { listen: ([127, 0, 0, 1], 0).into(), ..DemoOptions::default() }
+}
+
+/// A camera of the demo server, as the API takes it.
+fn camera(server: &DemoServer, number: u16, name: &str) -> serde_json::Value {
+    json!({
+        "name": name,
+        "main": { "url": server.url(number, StreamKind::Main) },
+        "sub": { "url": server.url(number, StreamKind::Sub) },
+        "recording": { "mode": "continuous", "segment_seconds": 60, "record_sub": false },
+    })
+}

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::counters::Counters;
 use crate::files::{Files, StreamFiles};
-use crate::link::{HubCommand, HubLink};
+use crate::gate::Gate;
+use crate::link::{Commands, HubCommand, HubLink};
 use crate::open::OpenSource;
 use crate::platform;
 use crate::recording::Recording;
@@ -63,15 +64,22 @@ fn read_line<T: DeserializeOwned>() -> anyhow::Result<T> {
         .map_err(|e| anyhow::anyhow!("line of JSON not understood at column {}", e.column()))
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")
+fn runtime(gate: &Gate) -> anyhow::Result<tokio::runtime::Runtime> {
+    let gate = gate.clone();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || gate.pause())
+        .build()
+        .context("start the runtime")
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of a probe is one line on standard output")]
 fn probe<O: OpenSource>(opener: &O) -> ExitCode {
     let answer = || -> anyhow::Result<String> {
         let request: ProbeRequest = read_line()?;
-        let report = runtime()?.block_on(opener.probe(&request, SystemClock::start()));
+        let gate = Gate::default();
+        let _in_a_hurry = gate.hold();
+        let report = runtime(&gate)?.block_on(opener.probe(&request, SystemClock::start()));
         serde_json::to_string(&report).context("write the report")
     };
     match answer() {
@@ -94,13 +102,21 @@ fn record<O: OpenSource>(engine: Engine, opener: O) -> ExitCode {
             return ExitCode::BadConfig;
         }
     };
-    match runtime().and_then(|runtime| runtime.block_on(run(engine, opener, config))) {
+    let gate = Gate::default();
+    match runtime(&gate).and_then(|runtime| runtime.block_on(run(engine, opener, config, gate))) {
         Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::Failed
         }
     }
+}
+
+/// The hub's socket has a thread and a runtime of its own, which the gate does not slow down.
+fn spawn_link(link: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("hub".to_owned()).spawn(move || runtime.block_on(link))?;
+    Ok(())
 }
 
 struct Stream {
@@ -112,6 +128,7 @@ async fn run<O: OpenSource>(
     engine: Engine,
     opener: O,
     config: RecorderConfig,
+    gate: Gate,
 ) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::start();
     let hub = HubLink::default();
@@ -163,6 +180,7 @@ async fn run<O: OpenSource>(
             opener: Arc::clone(&opener),
             clock,
             hub: hub.clone(),
+            gate: gate.clone(),
             files: Arc::clone(&files),
             counters,
             commands,
@@ -175,8 +193,14 @@ async fn run<O: OpenSource>(
 
     let (from_hub, mut commands) = mpsc::channel(16);
     let patience = Duration::from_secs(u64::from(config.orphan_seconds));
-    let mut link =
-        tokio::spawn(hub.clone().run(config.hub_socket, hello, from_hub, patience, clock));
+    let link = hub.clone().run(
+        config.hub_socket,
+        hello,
+        Commands { to: from_hub, gate: gate.clone() },
+        patience,
+        clock,
+    );
+    spawn_link(link).context("start the hub's thread")?;
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let asked_to_end = platform::asked_to_end();
@@ -195,7 +219,6 @@ async fn run<O: OpenSource>(
                 None => break ExitCode::Orphaned,
             },
             () = &mut asked_to_end => break ExitCode::Done,
-            _ = &mut link => break ExitCode::Orphaned,
             Some(ended) = tasks.join_next() => match ended {
                 Ok(StreamEnd::Stopped) => break ExitCode::Failed,
                 Ok(StreamEnd::EngineCannotRead) => break ExitCode::EngineCannotRead,
@@ -204,6 +227,7 @@ async fn run<O: OpenSource>(
         }
     };
 
+    let _in_a_hurry = gate.hold();
     for stream in streams.values() {
         let _ = stream.commands.send(StreamCommand::Stop).await;
     }

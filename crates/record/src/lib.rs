@@ -10,6 +10,7 @@
 mod counters;
 mod entry;
 mod files;
+mod gate;
 mod link;
 mod open;
 mod outbox;

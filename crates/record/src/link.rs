@@ -14,6 +14,7 @@ use tarsier_wire::{ToHub, ToRecorder, framing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Notify, mpsc};
 
+use crate::gate::Gate;
 use crate::outbox::Outbox;
 
 /// Between two attempts to reach the hub.
@@ -24,6 +25,21 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(crate) enum HubCommand {
     Watch(StreamKind, bool),
     Stop,
+}
+
+/// Where commands go.
+#[derive(Debug)]
+pub(crate) struct Commands {
+    pub(crate) to: mpsc::Sender<HubCommand>,
+    pub(crate) gate: Gate,
+}
+
+impl Commands {
+    async fn say(&self, command: HubCommand) -> anyhow::Result<()> {
+        self.to.send(command).await.context("hand on a command")?;
+        self.gate.wake();
+        Ok(())
+    }
 }
 
 /// A handle on the outbox for everybody who has something to say.
@@ -64,7 +80,7 @@ impl HubLink {
         self,
         socket: String,
         hello: ToHub,
-        commands: mpsc::Sender<HubCommand>,
+        commands: Commands,
         patience: Duration,
         clock: SystemClock,
     ) {
@@ -79,8 +95,8 @@ impl HubLink {
                     }
                     self.with(Outbox::disconnected);
                     self.emptied.notify_waiters();
-                    let _ = commands.send(HubCommand::Watch(StreamKind::Main, false)).await;
-                    let _ = commands.send(HubCommand::Watch(StreamKind::Sub, false)).await;
+                    let _ = commands.say(HubCommand::Watch(StreamKind::Main, false)).await;
+                    let _ = commands.say(HubCommand::Watch(StreamKind::Sub, false)).await;
                     last_seen = clock.mono();
                 }
                 Err(error) => tracing::debug!(%error, "no hub yet"),
@@ -95,7 +111,7 @@ impl HubLink {
     async fn converse(
         &self,
         connection: LocalSocketStream,
-        commands: &mpsc::Sender<HubCommand>,
+        commands: &Commands,
     ) -> anyhow::Result<()> {
         let (mut reading, mut writing) = (&connection, &connection);
         let speak = async {
@@ -124,7 +140,7 @@ impl HubLink {
                         ToRecorder::Unsubscribe(stream) => HubCommand::Watch(stream, false),
                         ToRecorder::Stop => HubCommand::Stop,
                     };
-                    commands.send(command).await.context("hand on a command")?;
+                    commands.say(command).await?;
                 }
                 anyhow::ensure!(
                     reading.read_buf(&mut read).await.context("read from the hub")? > 0,

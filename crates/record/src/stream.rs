@@ -16,12 +16,11 @@ use tokio::sync::mpsc;
 
 use crate::counters::Counters;
 use crate::files::{Files, NewFile};
+use crate::gate::{Gate, Held};
 use crate::link::HubLink;
 use crate::open::OpenSource;
 use crate::recording::{Action, Recording};
 
-/// While nobody watches, packets may gather this long before they are looked at: a third of the wake-ups.
-const PATIENCE: Duration = Duration::from_millis(150);
 /// The last GOP in memory; a GOP of 10 s of a 16 Mbit/s camera fits.
 const RING_BYTES: usize = 24 << 20;
 /// After a failed write, how long until a file is begun again.
@@ -51,6 +50,7 @@ pub(crate) struct StreamTask<O: OpenSource> {
     pub(crate) opener: Arc<O>,
     pub(crate) clock: SystemClock,
     pub(crate) hub: HubLink,
+    pub(crate) gate: Gate,
     pub(crate) files: Arc<Files>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) commands: mpsc::Receiver<StreamCommand>,
@@ -65,6 +65,8 @@ pub(crate) struct StreamState {
     ring: GopRing,
     parameters: Option<ParameterSets>,
     is_watched: bool,
+    /// Somebody needs the pictures at once.
+    hurry: Option<Held>,
     disk_retry_at: Option<tarsier_types::Mono>,
     pictures_since: Option<UtcMs>,
     no_pictures_since: UtcMs,
@@ -76,6 +78,7 @@ impl StreamState {
             ring: GopRing::new(RING_BYTES),
             parameters: None,
             is_watched: false,
+            hurry: None,
             disk_retry_at: None,
             pictures_since: None,
             no_pictures_since: now,
@@ -119,6 +122,7 @@ impl<O: OpenSource> StreamTask<O> {
     }
 
     async fn connect_and_play(&mut self, reconnector: &mut Reconnector) -> Played {
+        self.hurry_if_needed();
         let opener = Arc::clone(&self.opener);
         let opened = {
             let opening = opener.open(&self.config, self.credentials.as_ref(), self.clock);
@@ -137,7 +141,6 @@ impl<O: OpenSource> StreamTask<O> {
             Ok(source) => source,
             Err(error) => return Played::Failed(error),
         };
-        source.set_patience(self.patience());
         let played = self.play(&mut source, reconnector).await;
         source.close().await;
         if self.state.pictures_since.take().is_some() {
@@ -153,10 +156,7 @@ impl<O: OpenSource> StreamTask<O> {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(StreamCommand::Watch(on)) => {
-                        self.watch(on);
-                        source.set_patience(self.patience());
-                    }
+                    Some(StreamCommand::Watch(on)) => self.watch(on),
                     Some(StreamCommand::Stop) | None => return Played::Stop,
                 },
                 Some(problem) = self.disk_failed.recv() => {
@@ -185,6 +185,7 @@ impl<O: OpenSource> StreamTask<O> {
                 self.counters.unit(unit, self.clock.mono());
                 if self.state.pictures_since.is_none() && unit.is_keyframe {
                     self.state.pictures_since = Some(unit.arrived);
+                    self.hurry_if_needed();
                     reconnector.playing(self.clock.mono());
                     self.playing();
                 }
@@ -259,13 +260,18 @@ impl<O: OpenSource> StreamTask<O> {
         }
     }
 
-    fn patience(&self) -> Duration {
-        if self.state.is_watched { Duration::ZERO } else { PATIENCE }
+    /// Holds the gate open until pictures flow, and while somebody watches.
+    fn hurry_if_needed(&mut self) {
+        let is_needed = self.state.is_watched || self.state.pictures_since.is_none();
+        if is_needed != self.state.hurry.is_some() {
+            self.state.hurry = is_needed.then(|| self.gate.hold());
+        }
     }
 
     /// Somebody watches from now on (the last GOP goes first), or nobody does.
     fn watch(&mut self, on: bool) {
         self.state.is_watched = on;
+        self.hurry_if_needed();
         if on {
             self.live_parameters();
             let gop: Vec<AccessUnit> = self.state.ring.units().cloned().collect();
