@@ -33,7 +33,7 @@ pub(crate) enum Stage {
 pub(crate) enum Ending {
     /// libav said so itself.
     ByItself,
-    /// The deadline was over.
+    /// The deadline was over, or libav's own for its sockets.
     Expired,
 }
 

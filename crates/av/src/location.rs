@@ -3,10 +3,12 @@
 //! What does not belong here: opening it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tarsier_types::{CameraUrl, Credentials, Scheme, Secret, Transport};
 
 /// Socket timeout for libav's own layers. The interrupt callback is what holds; this one makes it say "timed out".
+pub(crate) const SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
 const SOCKET_TIMEOUT_US: &str = "5000000";
 /// How long libav may look at a stream before it tells what is in it.
 const ANALYSE_US: &str = "2000000";

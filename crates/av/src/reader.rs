@@ -16,7 +16,7 @@ use crate::assembly::{Assembly, Zero};
 use crate::burst::{Arrival, Delivery};
 use crate::fail::{Ending, Stage, source_error};
 use crate::libav::{Demuxer, StreamFacts, StreamMedium};
-use crate::location::{Location, Place};
+use crate::location::{Location, Place, SOCKET_TIMEOUT};
 use crate::source::{Control, Message, Timeouts};
 
 /// HLS comes segment by segment, of 10 s at most by common practice, and the playlist must be asked for in between.
@@ -59,9 +59,14 @@ impl Reader {
 
     fn play(&self) -> Result<(), SourceError> {
         let watch = &self.control.watch;
-        watch.arm(watch.clock().mono() + self.timeouts.open);
-        let opened = Demuxer::open(&self.location, watch);
-        let mut demuxer = opened.map_err(|error| self.error(error, Stage::Opening))?;
+        let began = watch.clock().mono();
+        watch.arm(began + self.timeouts.open);
+        let mut demuxer = Demuxer::open(&self.location, watch).map_err(|error| {
+            // libav's RTSP reader calls it invalid data when its socket has waited in vain.
+            let waited = watch.clock().mono().since(began);
+            let ending = if waited >= SOCKET_TIMEOUT { Ending::Expired } else { self.ending() };
+            source_error(error, Stage::Opening, ending, &self.location)
+        })?;
         let played = self.read(&mut demuxer);
         watch.grant(FAREWELL);
         drop(demuxer);
@@ -140,7 +145,7 @@ impl Reader {
         }
         assembly.finish();
         match self.hand_out(&mut assembly, &mut last_picture) {
-            Ok(()) => Err(self.error(end, Stage::Playing)),
+            Ok(()) => Err(source_error(end, Stage::Playing, self.ending(), &self.location)),
             Err(Gone) => Ok(()),
         }
     }
@@ -172,10 +177,8 @@ impl Reader {
         }
     }
 
-    fn error(&self, error: Error, stage: Stage) -> SourceError {
-        let ending =
-            if self.control.watch.has_expired() { Ending::Expired } else { Ending::ByItself };
-        source_error(error, stage, ending, &self.location)
+    fn ending(&self) -> Ending {
+        if self.control.watch.has_expired() { Ending::Expired } else { Ending::ByItself }
     }
 }
 
