@@ -335,7 +335,7 @@ impl<O: OpenSource> StreamTask<O> {
                 self.link(LinkState::Waiting {
                     problem,
                     retry_at: self.clock.utc().plus_millis(millis),
-                    attempts: reconnector.attempt(),
+                    attempts: reconnector.failures(),
                     since,
                     offline: reconnector.is_offline(),
                 });
