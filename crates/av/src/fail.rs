@@ -83,6 +83,7 @@ fn judge(error: Error, stage: Stage, ending: Ending, has_credentials: bool) -> V
         Error::Other { errno: EHOSTUNREACH | ENETUNREACH | ENETDOWN } => {
             Verdict::Clear(Problem::HostUnreachable)
         }
+        Error::Other { errno: ETIMEDOUT } if playing => Verdict::Clear(Problem::NoPictures),
         _ if playing && ending == Ending::Expired => Verdict::Clear(Problem::NoPictures),
         _ if playing => Verdict::Clear(Problem::Disconnected),
         _ if ending == Ending::Expired => Verdict::NoAnswer,
@@ -142,6 +143,12 @@ mod tests {
         let playing = |error, ending| judge(error, Stage::Playing, ending, false);
         assert_eq!(playing(Error::Eof, Ending::ByItself), Verdict::Clear(Problem::Disconnected));
         assert_eq!(playing(Error::Exit, Ending::Expired), Verdict::Clear(Problem::NoPictures));
+        let timed_out = Error::Other { errno: ETIMEDOUT };
+        assert_eq!(
+            playing(timed_out, Ending::ByItself),
+            Verdict::Clear(Problem::NoPictures),
+            "libav's own timeout"
+        );
         assert_eq!(
             judge(Error::InvalidData, Stage::Opening, Ending::Expired, false),
             Verdict::NoAnswer,

@@ -13,7 +13,7 @@ const PASSWORD: &str = "hunter2@p/w#d";
 /// As it stands in a URL, and in the header of Basic.
 const FORMS: [&str; 4] = ["hunter2", "p/w#d", "p%2Fw%23d", "YWRtaW46aHVudGVyMkBwL3cjZA=="];
 
-/// Answers every request on every connection with `answer`, its CSeq filled in.
+/// Answers every request on every connection with `answer`, its `CSeq` filled in.
 fn camera(answer: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
