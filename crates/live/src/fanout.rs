@@ -206,7 +206,7 @@ impl<N: Clone + PartialEq> Fanout<N> {
     fn handle(&mut self, stream: &StreamId, input: Input<N>) {
         match input {
             Input::Live(LiveInput::Parameters(parameters)) => {
-                self.feed(stream, FeedInput::Parameters(parameters))
+                self.feed(stream, FeedInput::Parameters(parameters));
             }
             Input::Live(LiveInput::Unit(unit)) => self.feed(stream, FeedInput::Unit(unit)),
             Input::Live(LiveInput::Skipped(units)) => self.feed(stream, FeedInput::Skipped(units)),
@@ -249,7 +249,7 @@ impl<N: Clone + PartialEq> Fanout<N> {
                 FeedOutput::Subscribe => (self.wishes)(Wish::Subscribe(stream.clone())),
                 FeedOutput::Unsubscribe => (self.wishes)(Wish::Unsubscribe(stream.clone())),
                 FeedOutput::Deliver(to, item) => {
-                    gone.extend(self.watched(stream).deliver(now, to, &item))
+                    gone.extend(self.watched(stream).deliver(now, to, &item));
                 }
             }
         }

@@ -315,7 +315,7 @@ mod tests {
                         match item {
                             Item::Init(_) => shown.push('I'),
                             Item::Unit(unit) => {
-                                shown.push(if unit.unit.is_keyframe { 'K' } else { 'f' })
+                                shown.push(if unit.unit.is_keyframe { 'K' } else { 'f' });
                             }
                             Item::Skipped(units) => write!(shown, "s{units}").unwrap(),
                             Item::Waiting(why) => write!(shown, "w({why})").unwrap(),

@@ -131,7 +131,9 @@ impl<N> Viewer<N> {
                 return Some(Next::Init(parameters));
             }
             match self.queue.pop_front()? {
-                Entry::Skipped(units) => return Some(Next::Skipped(units)),
+                Entry::Skipped(units) | Entry::Item(_, Item::Skipped(units)) => {
+                    return Some(Next::Skipped(units));
+                }
                 // Said when its first picture goes out: a run of which nothing is left needs no announcement.
                 Entry::Item(_, Item::Init(parameters)) => self.init = Some(parameters),
                 Entry::Item(_, Item::Unit(unit)) => {
@@ -141,7 +143,6 @@ impl<N> Viewer<N> {
                     self.sequence = self.sequence.wrapping_add(1);
                     return Some(Next::Unit { unit, origin, sequence: self.sequence });
                 }
-                Entry::Item(_, Item::Skipped(units)) => return Some(Next::Skipped(units)),
                 Entry::Item(_, Item::Waiting(why)) => return Some(Next::Waiting(why)),
                 Entry::Item(_, Item::Ended(why)) => return Some(Next::Ended(why)),
             }
