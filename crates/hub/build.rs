@@ -1,5 +1,4 @@
 //! Embeds the built pages in a release, if they are there (`cargo xtask dist` builds them first).
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks")]
 
 use std::path::Path;
 

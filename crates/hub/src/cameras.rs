@@ -60,10 +60,8 @@ impl Hub {
         if *self.stopping.borrow() {
             return Err(words::stopping());
         }
-        let former = self
-            .ask_index(|index| index.former_cameras())
-            .await
-            .map_err(|error| index_failed(&error))?;
+        let former =
+            self.ask_index(Index::former_cameras).await.map_err(|error| index_failed(&error))?;
         let is_taken = |id: &CameraId| {
             self.camera(id).is_some() || former.iter().any(|camera| camera.id == *id)
         };

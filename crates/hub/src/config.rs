@@ -269,7 +269,7 @@ pub(crate) fn id_for(name: &str, is_taken: impl Fn(&CameraId) -> bool) -> Camera
     slug.truncate(26);
     let slug = slug.trim_matches('-');
     let slug = if slug.is_empty() { "camera" } else { slug };
-    (1_u32..)
+    (1..=u32::MAX)
         .map(|n| if n == 1 { slug.to_owned() } else { format!("{slug}-{n}") })
         .filter_map(|text| CameraId::new(text).ok())
         .find(|id| !is_taken(id))
@@ -278,6 +278,8 @@ pub(crate) fn id_for(name: &str, is_taken: impl Fn(&CameraId) -> bool) -> Camera
 
 #[cfg(test)]
 mod tests {
+    use tarsier_wire::RecordingMode::{Continuous, Off};
+
     use super::*;
 
     fn new_camera(json: &str) -> Result<CameraEntry, Problem> {
@@ -342,7 +344,6 @@ mod tests {
             let config = entry.recorder_config(pause, Path::new("/f"), "t");
             (config.main.mode, config.sub.map(|sub| sub.mode))
         };
-        use tarsier_wire::RecordingMode::{Continuous, Off};
         assert_eq!(modes(Pause::Off), (Continuous, Some(Continuous)));
         assert_eq!(modes(Pause::On), (Off, Some(Off)));
     }

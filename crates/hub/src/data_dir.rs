@@ -23,7 +23,7 @@ pub(crate) enum OpenDataDirError {
         path: PathBuf,
     },
     /// It cannot be written to.
-    #[error("cannot write to {}: {source}; give this user the right to, or choose another --data-dir", path.display())]
+    #[error("cannot write to {}; give this user the right to, or choose another --data-dir", path.display())]
     NotWritable {
         /// File or folder.
         path: PathBuf,

@@ -79,24 +79,23 @@ impl Hub {
         for number in 1..=count {
             let known =
                 self.all_cameras().into_iter().find(|camera| camera.config.demo == Some(number));
-            let camera = match known {
-                Some(known) => known,
-                None => {
-                    let address = |stream| StreamAddress {
-                        url: server.url(number, stream),
-                        transport: tarsier_api::camera::RtpTransport::Tcp,
-                    };
-                    let new = NewCamera {
-                        name: name(number),
-                        main: address(StreamKind::Main),
-                        sub: Some(address(StreamKind::Sub)),
-                        username: None,
-                        password: None,
-                        recording: tarsier_api::camera::Recording::default(),
-                        engine: tarsier_api::camera::EngineChoice::Auto,
-                    };
-                    self.add_camera(new, Some(number)).await?
-                }
+            let camera = if let Some(known) = known {
+                known
+            } else {
+                let address = |stream| StreamAddress {
+                    url: server.url(number, stream),
+                    transport: tarsier_api::camera::RtpTransport::Tcp,
+                };
+                let new = NewCamera {
+                    name: name(number),
+                    main: address(StreamKind::Main),
+                    sub: Some(address(StreamKind::Sub)),
+                    username: None,
+                    password: None,
+                    recording: tarsier_api::camera::Recording::default(),
+                    engine: tarsier_api::camera::EngineChoice::Auto,
+                };
+                self.add_camera(new, Some(number)).await?
             };
             cameras.push(camera);
         }

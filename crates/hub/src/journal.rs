@@ -21,6 +21,9 @@ const CAPACITY: usize = 1024;
 /// What is shorter is no gap: the nominal length of a picture, and rounding.
 const SHORTEST_GAP_MS: i64 = 1500;
 
+/// A recorder that is told to record again is there within this time, if the camera is.
+const CONNECTING_MS: i64 = 10_000;
+
 /// An event to be kept.
 #[derive(Clone, Debug)]
 pub(crate) struct NewEvent {
@@ -41,7 +44,7 @@ pub(crate) struct EventBody {
 /// What is written.
 pub(crate) enum Job {
     Event(NewEvent),
-    Closed(CameraId, StreamKind, ClosedSegment),
+    Closed(CameraId, StreamKind, Box<ClosedSegment>),
     Gap(CameraId, StreamKind, Gap),
     /// Nothing is known of the time since the newest footage (or since `not_before`) up to `until`: this is why.
     Since {
@@ -140,7 +143,7 @@ impl Writer {
                 )?;
                 self.newest.send_replace(id);
             }
-            Job::Closed(camera, stream, segment) => self.closed(&camera, stream, segment)?,
+            Job::Closed(camera, stream, segment) => self.closed(&camera, stream, *segment)?,
             Job::Gap(camera, stream, gap) => self.index.gap(&camera, stream, gap)?,
             Job::Since { camera, stream, not_before, until, reason } => {
                 let Some(last) = self.index.last_segment_end(&camera, stream)? else {
@@ -148,6 +151,7 @@ impl Writer {
                 };
                 let range = UtcRange::new(last.max(not_before), until);
                 if range.millis() >= SHORTEST_GAP_MS {
+                    let reason = self.still(&camera, stream, range, reason)?;
                     self.index.gap(&camera, stream, Gap { range, reason })?;
                 }
             }
@@ -155,6 +159,23 @@ impl Writer {
             Job::Flush(done) => drop(done.send(())),
         }
         Ok(())
+    }
+
+    /// The first seconds after a pause, until pictures come, belong to the pause.
+    fn still(
+        &self,
+        camera: &CameraId,
+        stream: StreamKind,
+        range: UtcRange,
+        reason: GapReason,
+    ) -> Result<GapReason, IndexError> {
+        let last = self.index.last_gap(camera, stream)?;
+        let is_its_end = last.is_some_and(|last| {
+            last.reason == GapReason::Planned
+                && last.range.end > range.start
+                && range.end.millis_since(last.range.end) < CONNECTING_MS
+        });
+        Ok(if is_its_end { GapReason::Planned } else { reason })
     }
 
     fn closed(

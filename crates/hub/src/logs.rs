@@ -3,7 +3,7 @@
 //! Rotation is by size, not by time: a storm of lines must not fill the disk that footage is written to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use tracing_appender::non_blocking::WorkerGuard;
@@ -22,7 +22,12 @@ pub(crate) fn start(folder: &Path) -> io::Result<WorkerGuard> {
     let filter = EnvFilter::try_from_env("TARSIER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::registry()
         .with(filter)
-        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal())
+                .with_target(false),
+        )
         .with(tracing_subscriber::fmt::layer().json().with_writer(file))
         .try_init()
         .map_err(io::Error::other)?;

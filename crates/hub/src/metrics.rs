@@ -35,7 +35,7 @@ struct OfState {
 
 type Float = Gauge<f64, std::sync::atomic::AtomicU64>;
 
-/// All figures, in the OpenMetrics format.
+/// All figures, in the `OpenMetrics` format.
 pub(crate) async fn text(hub: &Arc<Hub>) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("tarsier");
     registry.register(

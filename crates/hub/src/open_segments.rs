@@ -43,7 +43,7 @@ impl OpenSegments {
         camera: &CameraId,
         stream: StreamKind,
         start: UtcMs,
-        parts: Vec<Part>,
+        parts: &[Part],
     ) {
         if let Some(segment) = self.segments.get_mut(&(camera.clone(), stream, start)) {
             let end = parts.last().map_or(0, |part| part.offset);
@@ -124,7 +124,7 @@ mod tests {
         let mut open = OpenSegments::default();
         open.opened(&garden, StreamKind::Main, segment(0));
         assert!(open.written(&garden, StreamKind::Main, UtcMs(0), part(3)));
-        open.found(&garden, StreamKind::Main, UtcMs(0), (0..3).map(part).collect());
+        open.found(&garden, StreamKind::Main, UtcMs(0), &(0..3).map(part).collect::<Vec<_>>());
         assert!(!open.written(&garden, StreamKind::Main, UtcMs(0), part(4)));
         open.opened(&garden, StreamKind::Main, segment(0));
         let parts = &open.of(&garden, StreamKind::Main).next().unwrap().fragments;

@@ -15,12 +15,11 @@ pub(crate) struct ChildPrograms {
 impl ChildPrograms {
     /// Those in `folder`, or beside this program. Only the first one is needed for most cameras.
     pub(crate) fn find(folder: Option<&Path>) -> Result<Self> {
-        let folder = match folder {
-            Some(folder) => folder.to_owned(),
-            None => {
-                let own = std::env::current_exe().context("cannot tell where this program is")?;
-                own.parent().context("this program is in no folder")?.to_owned()
-            }
+        let folder = if let Some(folder) = folder {
+            folder.to_owned()
+        } else {
+            let own = std::env::current_exe().context("cannot tell where this program is")?;
+            own.parent().context("this program is in no folder")?.to_owned()
         };
         let found = Self::in_folder(&folder);
         ensure!(

@@ -44,7 +44,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut reports: mpsc::Receiver<Report>) {
 async fn take(hub: &Arc<Hub>, report: Report) {
     match report {
         Report::Message { camera, message, payload } => {
-            message_of(hub, camera, message, payload).await
+            message_of(hub, camera, message, payload).await;
         }
         Report::Started { camera, pid, engine, adopted } => {
             tracing::info!(%camera, pid, engine = engine.name(), adopted, "recorder is there");
@@ -63,7 +63,6 @@ async fn take(hub: &Arc<Hub>, report: Report) {
 
 async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: Bytes) {
     match message {
-        ToHub::Hello { .. } => {}
         ToHub::Heartbeat { streams } => {
             for (stream, health) in streams {
                 hub.tell(&camera, Input::Health(stream, health)).await;
@@ -84,7 +83,7 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
             }
         }
         ToHub::SegmentClosed { stream, segment } => {
-            hub.journal.write(Job::Closed(camera, stream, segment)).await
+            hub.journal.write(Job::Closed(camera, stream, Box::new(segment))).await;
         }
         ToHub::Gap { stream, range, reason } => {
             hub.journal.write(Job::Gap(camera, stream, Gap { range, reason })).await;
@@ -114,7 +113,8 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
                 .handle((camera, stream), LiveInput::Unit(LiveUnit { unit, arrived_utc_us }))
                 .await;
         }
-        ToHub::LiveUnit { .. } => {}
+        // Sound is not sent to viewers yet.
+        ToHub::Hello { .. } | ToHub::LiveUnit { .. } => {}
         ToHub::Disk { stream, problem } => {
             let says = if problem.is_some() { DiskSays::Refused } else { DiskSays::Fine };
             if let Some(problem) = problem {
@@ -151,9 +151,9 @@ fn opened(
             .map_err(Into::into)
             .and_then(|mut file| tarsier_segment::scan(&mut file));
         match scanned {
-            Ok(scan) => hub.open().found(&camera, stream, start, scan.parts),
+            Ok(scan) => hub.open().found(&camera, stream, start, &scan.parts),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "its beginning is shown when it is closed")
+                tracing::warn!(path = %path.display(), %error, "its beginning is shown when it is closed");
             }
         }
     });

@@ -140,7 +140,7 @@ impl CameraBrain {
     /// Since when there are no pictures, and why, while that lasts.
     pub(crate) fn outage(&self, stream: StreamKind, now: UtcMs) -> Option<(UtcMs, Option<Cause>)> {
         let stream = self.streams.get(&stream)?;
-        match self.condition(stream, now) {
+        match stream.condition(now) {
             Condition::Fresh => {
                 stream.unwritten_since.map(|since| (since, Some(Cause::DiskNotWritable)))
             }
@@ -251,38 +251,6 @@ impl CameraBrain {
         }
     }
 
-    fn condition(&self, stream: &Stream, now: UtcMs) -> Condition {
-        let since = stream.no_picture_since;
-        let is_late = now.millis_since(since) > PATIENCE_MS;
-        match &stream.link {
-            Some(LinkState::Playing { .. }) if !is_late => Condition::Fresh,
-            Some(LinkState::Playing { .. }) => Condition::Waiting {
-                is_offline: true,
-                cause: Some(Cause::NoPictures),
-                since,
-                retry: Retry::ByItself,
-            },
-            Some(LinkState::Stopped { problem, since }) => {
-                Condition::Stopped { cause: *problem, since: *since }
-            }
-            Some(LinkState::Waiting { problem, offline, .. }) => Condition::Waiting {
-                is_offline: *offline || is_late,
-                cause: Some(*problem),
-                since,
-                retry: match stream.pace_ms {
-                    Some(pace) if *offline => Retry::Every((pace + 500) / 1000),
-                    _ => Retry::ByItself,
-                },
-            },
-            Some(LinkState::Connecting { .. }) | None => Condition::Waiting {
-                is_offline: is_late,
-                cause: stream.cause,
-                since,
-                retry: Retry::ByItself,
-            },
-        }
-    }
-
     /// Draws the conclusions from everything known.
     fn judge(&mut self, now: UtcMs) {
         let (state, problem_since) = self.conclude(now);
@@ -309,7 +277,7 @@ impl CameraBrain {
         let Some(main) = self.streams.get(&StreamKind::Main) else {
             return (CameraState::Connecting, now);
         };
-        match self.condition(main, now) {
+        match main.condition(now) {
             _ if self.is_dead => (CameraState::Stopped, main.no_picture_since),
             Condition::Fresh if self.facts.is_recorded && main.unwritten_since.is_none() => {
                 (CameraState::Recording, now)
@@ -369,7 +337,7 @@ impl CameraBrain {
 
     fn tell_disk(&mut self, now: UtcMs) {
         let is_so = self.facts.enabled
-            && self.streams.values().any(|stream| match self.condition(stream, now) {
+            && self.streams.values().any(|stream| match stream.condition(now) {
                 Condition::Waiting { cause, .. } => cause == Some(Cause::DiskNotWritable),
                 Condition::Stopped { cause, .. } => cause == Cause::DiskNotWritable,
                 Condition::Fresh => stream.unwritten_since.is_some(),
@@ -418,12 +386,11 @@ impl CameraBrain {
             );
             return Some(say(cause, stream.no_picture_since, Retry::Never));
         }
-        match self.condition(stream, now) {
+        match stream.condition(now) {
             Condition::Fresh if stream.unwritten_since.is_some() => {
                 let disk = words::cause(Cause::DiskNotWritable, place);
                 Some(Problem { message: format!("{}: {}", self.facts.name, disk.message), ..disk })
             }
-            Condition::Fresh => None,
             Condition::Stopped { cause, since } => {
                 Some(say(words::cause(cause, place), since, Retry::Never))
             }
@@ -433,13 +400,13 @@ impl CameraBrain {
             Condition::Waiting { is_offline: true, since, .. } => {
                 Some(say(words::cause(Cause::NoPictures, place), since, Retry::ByItself))
             }
-            Condition::Waiting { .. } => None,
+            Condition::Fresh | Condition::Waiting { .. } => None,
         }
     }
 
     /// What a viewer is told who gets no pictures.
     fn notice(&self, kind: StreamKind, now: UtcMs) -> Option<Problem> {
-        let condition = self.condition(self.streams.get(&kind)?, now);
+        let condition = self.streams.get(&kind)?.condition(now);
         if self.facts.enabled && matches!(condition, Condition::Fresh) {
             return None;
         }
@@ -459,8 +426,7 @@ impl CameraBrain {
             .iter()
             .map(|(kind, stream)| StreamStatus {
                 stream: (*kind).into(),
-                is_playing: matches!(self.condition(stream, now), Condition::Fresh)
-                    && self.facts.enabled,
+                is_playing: matches!(stream.condition(now), Condition::Fresh) && self.facts.enabled,
                 problem: self.stream_problem(*kind, now),
                 video: stream.parameters.as_ref().map(video_facts),
                 audio: stream.parameters.as_ref().and_then(audio_facts),
@@ -479,6 +445,38 @@ impl CameraBrain {
 }
 
 impl Stream {
+    fn condition(&self, now: UtcMs) -> Condition {
+        let since = self.no_picture_since;
+        let is_late = now.millis_since(since) > PATIENCE_MS;
+        match &self.link {
+            Some(LinkState::Playing { .. }) if !is_late => Condition::Fresh,
+            Some(LinkState::Playing { .. }) => Condition::Waiting {
+                is_offline: true,
+                cause: Some(Cause::NoPictures),
+                since,
+                retry: Retry::ByItself,
+            },
+            Some(LinkState::Stopped { problem, since }) => {
+                Condition::Stopped { cause: *problem, since: *since }
+            }
+            Some(LinkState::Waiting { problem, offline, .. }) => Condition::Waiting {
+                is_offline: *offline || is_late,
+                cause: Some(*problem),
+                since,
+                retry: match self.pace_ms {
+                    Some(pace) if *offline => Retry::Every((pace + 500) / 1000),
+                    _ => Retry::ByItself,
+                },
+            },
+            Some(LinkState::Connecting { .. }) | None => Condition::Waiting {
+                is_offline: is_late,
+                cause: self.cause,
+                since,
+                retry: Retry::ByItself,
+            },
+        }
+    }
+
     fn link(&mut self, now: UtcMs, link: LinkState) {
         match &link {
             LinkState::Playing { parameters, since } => {

@@ -1,8 +1,9 @@
 //! The router as a whole, in process: a temporary data folder, recorders that cannot be started.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -412,8 +413,29 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
+/// Every log line of this process.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn a_password_is_in_no_answer_and_no_file() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
     let running = start().await;
     let mut said = running.add("Garden").await.text();
     let moved =
@@ -443,6 +465,9 @@ async fn a_password_is_in_no_answer_and_no_file() {
     }
     assert!(!said.contains(CANARY), "leaked in an answer: {said}");
     running.hub.journal.flush().await;
+    let logged = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    assert!(logged.contains("Garden was added"), "the log was searched");
+    assert!(!logged.contains(CANARY), "leaked into the log");
     let mut seen = HashSet::new();
     search(running.dir.path(), &mut seen);
     assert!(

@@ -123,7 +123,6 @@ async fn method_not_allowed(State(_hub): State<Arc<Hub>>) -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, problem)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "this is how the layer calls it")]
 fn panicked(_panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     // The panic hook has written it to the log.
     Failure::from(words::internal()).into_response()

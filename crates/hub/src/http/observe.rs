@@ -1,4 +1,4 @@
-//! `/metrics` (OpenMetrics), `/healthz`, `/readyz`.
+//! `/metrics` (`OpenMetrics`), `/healthz`, `/readyz`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::http::rights::Admin;
 use crate::hub::Hub;
 use crate::{metrics, words};
 
-/// Figures for Prometheus, in the OpenMetrics format.
+/// Figures for Prometheus, in the `OpenMetrics` format.
 #[utoipa::path(get, path = "/metrics", responses(
     (status = 200, content_type = "application/openmetrics-text", body = String, description = "Measured now"),
     (status = 401, body = Problem, description = "No token, or not a good one"),

@@ -17,7 +17,7 @@ pub(crate) async fn check(State(hub): State<Arc<Hub>>, request: Request, next: N
     let headers = request.headers();
     let provenance = Provenance {
         host: text(headers, header::HOST.as_str())
-            .or_else(|| request.uri().authority().map(|a| a.as_str())),
+            .or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str)),
         // A header that is no text is no origin of ours.
         origin: headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or_default()),
         fetch_site: text(headers, "sec-fetch-site"),

@@ -1,5 +1,7 @@
 //! The past of a camera: timeline, segments, playlist, files, stills.
 
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,11 +15,12 @@ use tarsier_api::timeline::{SegmentItem, TierKind, Timeline, TimelineSpan};
 use tarsier_index::SegmentRow;
 use tarsier_playback::OpenSegment;
 use tarsier_playback::past::{self, PlaylistError, Present, TimelineRequest};
+use tarsier_playback::read::{self, Shifted};
 use tarsier_playback::vod::{Timestamps, VodError, VodRequest};
-use tarsier_types::{Gap, GapReason, StreamKind, UtcMs, UtcRange};
+use tarsier_types::{Gap, GapReason, Part, StreamKind, Ticks, UtcMs, UtcRange};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::config::CameraEntry;
 use crate::http::answer::{Failure, Params, PathOf, not_found};
@@ -57,6 +60,35 @@ pub(crate) struct RangeParams {
     after: Option<i64>,
     /// For a list: at most so many, 1 to 1000; 100 if absent.
     limit: Option<u32>,
+}
+
+/// Which part of the past a playlist plays.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PlaylistParams {
+    /// First millisecond, UTC.
+    from_utc_ms: i64,
+    /// First millisecond after it, UTC.
+    to_utc_ms: i64,
+    /// `per_file` (if absent): media time begins at 0 in each file. `continuous`: one clock, for VLC and ffplay.
+    #[param(inline)]
+    timestamps: Option<Clock>,
+}
+
+/// What clock the media of a playlist follows.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Clock {
+    PerFile,
+    Continuous,
+}
+
+/// How a file is served.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileParams {
+    /// Its pictures so much later, in 1/90000 s: what a playlist of one clock asks for.
+    t: Option<i64>,
 }
 
 /// Which picture.
@@ -135,7 +167,7 @@ fn present(hub: &Hub, camera: &CameraEntry, stream: StreamKind, now: UtcMs) -> P
     let outage = hub.brains().get(&camera.id).and_then(|brain| brain.outage(stream, now));
     let gap = if camera.is_recorded(stream, hub.pause()) {
         outage.map(|(since, cause)| {
-            (since, cause.map_or(GapReason::Unknown, |cause| cause.gap_reason()))
+            (since, cause.map_or(GapReason::Unknown, tarsier_wire::Problem::gap_reason))
         })
     } else {
         // It began when it was switched off: where the newest footage ends.
@@ -224,7 +256,7 @@ fn open_item(open: &OpenSegment, path: String) -> SegmentItem {
 /// A file, or a range of it.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/segments/{file}", params(
     ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
-    ("file" = String, Path, description = "`{start_utc_ms}.mp4`")), responses(
+    ("file" = String, Path, description = "`{start_utc_ms}.mp4`"), FileParams), responses(
     (status = 200, content_type = "video/mp4", description = "The file"),
     (status = 206, content_type = "video/mp4", description = "The range that was asked for"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -235,39 +267,87 @@ pub(crate) async fn file(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     PathOf((id, stream, file)): PathOf<(String, String, String)>,
+    Params(params): Params<FileParams>,
     request: Request,
 ) -> Result<Response, Failure> {
     let (camera, stream) = caller.stream(&hub, &id, &stream)?;
-    let start = file
-        .strip_suffix(".mp4")
-        .and_then(|start| start.parse().ok())
-        .map(UtcMs)
-        .ok_or_else(not_found)?;
-    let is_open = hub.open().of(&camera.id, stream).any(|open| open.start == start);
-    let root = if is_open {
-        hub.data.footage()
+    let start = file.strip_suffix(".mp4").and_then(|start| start.parse().ok()).map(UtcMs);
+    let start = start.ok_or_else(not_found)?;
+    let open = hub.open().of(&camera.id, stream).find(|open| open.start == start).cloned();
+    let is_open = open.is_some();
+    let (root, parameters, parts) = if let Some(open) = open {
+        (hub.data.footage(), open.parameters, open.fragments)
     } else {
         let of = camera.id.clone();
         let row = hub.ask_index(move |index| index.segment_at(&of, stream, start)).await;
         let row = row.map_err(|error| index_failed(&error))?.filter(|row| row.start == start);
-        row.ok_or_else(stills::no_footage)?.tier.root.clone()
+        let row = row.ok_or_else(stills::no_footage)?;
+        (row.tier.root.clone(), row.parameters, row.parts)
     };
     let path = root.join(tarsier_segment::name::path(&camera.id, stream, start));
-    let answer = ServeFile::new(&path).oneshot(request).await;
-    let mut answer = answer.unwrap_or_else(|never| match never {}).map(axum::body::Body::new);
-    match answer.status() {
-        StatusCode::NOT_FOUND => return Err(stills::no_footage().into()),
-        StatusCode::INTERNAL_SERVER_ERROR => return Err(crate::words::internal().into()),
-        _ => {}
-    }
+    let mut answer = match params.t {
+        Some(by) => {
+            let audio_rate_hz = parameters.audio.as_ref().map(|audio| audio.sample_rate_hz);
+            let length = parts.last().map_or(0, |part| part.offset + u64::from(part.bytes));
+            shifted(path, parts, Ticks(by), audio_rate_hz, bytes_asked(&request, length)).await?
+        }
+        None => unchanged(&path, request).await?,
+    };
     let cache = if is_open { "no-store" } else { "private, max-age=86400, immutable" };
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    Ok(answer.into_response())
+    Ok(answer)
+}
+
+async fn unchanged(path: &Path, request: Request) -> Result<Response, Failure> {
+    let answer = ServeFile::new(path).oneshot(request).await;
+    let answer = answer.unwrap_or_else(|never| match never {}).map(axum::body::Body::new);
+    match answer.status() {
+        StatusCode::NOT_FOUND => Err(stills::no_footage().into()),
+        StatusCode::INTERNAL_SERVER_ERROR => Err(crate::words::internal().into()),
+        _ => Ok(answer.into_response()),
+    }
+}
+
+/// What a playlist asks for: always one plain range.
+fn bytes_asked(request: &Request, length: u64) -> Option<Range<u64>> {
+    let range = request.headers().get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
+    let (from, to) = range.split_once('-')?;
+    let from: u64 = from.parse().ok()?;
+    let to =
+        if to.is_empty() { length } else { to.parse::<u64>().ok()?.saturating_add(1).min(length) };
+    (from < to).then_some(from..to)
+}
+
+async fn shifted(
+    path: PathBuf,
+    parts: Vec<Part>,
+    by: Ticks,
+    audio_rate_hz: Option<u32>,
+    asked: Option<Range<u64>>,
+) -> Result<Response, Failure> {
+    let length = parts.last().map_or(0, |part| part.offset + u64::from(part.bytes));
+    let range = asked.clone().unwrap_or(0..length);
+    let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
+    let read = tokio::task::spawn_blocking(move || {
+        read::shifted(&path, Shifted { parts: &parts, by, audio_rate_hz }, range).inspect_err(|error| {
+            tracing::warn!(path = %path.display(), error = error as &dyn std::error::Error, "not served");
+        })
+    });
+    let bytes =
+        read.await.map_err(|_| crate::words::internal())?.map_err(|_| stills::no_footage())?;
+    let kind = (header::CONTENT_TYPE, "video/mp4".to_owned());
+    Ok(match asked {
+        Some(_) => {
+            (StatusCode::PARTIAL_CONTENT, [kind, (header::CONTENT_RANGE, content_range)], bytes)
+                .into_response()
+        }
+        None => ([kind], bytes).into_response(),
+    })
 }
 
 /// An HLS playlist of the range, at most 25 hours.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/vod.m3u8", params(
-    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), RangeParams), responses(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), PlaylistParams), responses(
     (status = 200, content_type = "application/vnd.apple.mpegurl", description = "The playlist"),
     (status = 400, body = Problem, description = "The range is empty or too long"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -277,16 +357,19 @@ pub(crate) async fn playlist(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     PathOf((id, stream)): PathOf<(String, String)>,
-    Params(params): Params<RangeParams>,
+    Params(params): Params<PlaylistParams>,
 ) -> Result<Response, Failure> {
     let (camera, stream) = caller.stream(&hub, &id, &stream)?;
     let range = range(params.from_utc_ms, params.to_utc_ms)?;
     let open = hub.open().of(&camera.id, stream).next_back().cloned();
     let (token, now) = (caller.token, hub.now());
+    let timestamps = match params.timestamps {
+        Some(Clock::Continuous) => Timestamps::Continuous,
+        Some(Clock::PerFile) | None => Timestamps::PerFile,
+    };
     let playlist = hub
         .ask_index(move |index| {
-            let request =
-                VodRequest { range, now, token: Some(&token), timestamps: Timestamps::PerFile };
+            let request = VodRequest { range, now, token: Some(&token), timestamps };
             past::vod(index, &camera.id, stream, &request, open.as_ref())
         })
         .await
