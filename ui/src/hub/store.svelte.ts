@@ -19,6 +19,7 @@ const STATUS_MS = 1000;
 const SYSTEM_MS = 3000;
 const RETRY_MS = 1000;
 const EVENTS_KEPT = 200;
+const DAY_MS = 86_400_000;
 
 export class HubStore {
   /** Null until the first answer: then there are skeletons on the screen. */
@@ -82,6 +83,21 @@ export class HubStore {
     this.enter();
   }
 
+  /** What happened to the cameras within the last day, from their timelines; the feed brings only what is new. */
+  async recall(): Promise<void> {
+    const nowMs = this.nowUtcMs();
+    for (const camera of this.cameras ?? []) {
+      const { events } = await this.client.timeline(camera.id, nowMs - DAY_MS, nowMs, 1);
+      this.learn(events);
+    }
+  }
+
+  private learn(events: readonly Event[]): void {
+    const fresh = events.filter((event) => !this.events.some((known) => known.id === event.id));
+    if (fresh.length === 0) return;
+    this.events = [...fresh, ...this.events].sort((a, b) => b.id - a.id).slice(0, EVENTS_KEPT);
+  }
+
   async refreshCameras(): Promise<void> {
     this.cameras = await this.client.cameras();
   }
@@ -89,8 +105,7 @@ export class HubStore {
   private enter(): void {
     this.stopFeed?.();
     this.stopFeed = feed(this.client, (event) => {
-      if (this.events.some((known) => known.id === event.id)) return;
-      this.events = [event, ...this.events].slice(0, EVENTS_KEPT);
+      this.learn([event]);
       if (
         event.kind === "camera_added" ||
         event.kind === "camera_changed" ||

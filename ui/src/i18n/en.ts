@@ -40,7 +40,7 @@ export const en = {
     "Tarsier watches your cameras and keeps every second on this machine. Nothing leaves it unless you say so.",
   "welcome.add": "Add a camera",
   "welcome.demo": "Try demo cameras",
-  "welcome.demoNote": "Two made-up cameras, recorded like real ones. Remove them whenever you like.",
+  "welcome.demoNote": "Two made-up cameras, recorded like real ones. Remove them at any time.",
   "welcome.starting": "Starting two cameras…",
 
   "camera.add": "Add a camera",
@@ -238,7 +238,7 @@ export const en = {
   "health.recorders": "Recorders",
   "health.streams": "Streams",
   "health.events": "What happened",
-  "health.noEvents": "Nothing has happened since this page was opened.",
+  "health.noEvents": "Nothing out of the ordinary within the last day.",
   "health.noRecorders": "No recorder is running.",
   "health.noStreams": "No streams yet.",
   "health.camera": "Camera",

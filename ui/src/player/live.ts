@@ -70,6 +70,10 @@ export interface LivePlayerOptions {
 
 const TICK_MS = 100;
 const FACTS_MS = 500;
+/** A unit younger than this is not from the stored GOP. */
+const BURST_AGE_MS = 300;
+/** Clocks may differ; after this the burst is over in any case (guess: ten times what it takes on this machine). */
+const BURST_MS = 150;
 const KEEP_BEHIND_S = 8;
 const TRIM_AT_S = 20;
 /** A window hidden for longer takes no pictures. */
@@ -98,6 +102,9 @@ export class LivePlayer {
   /** Where the current run lies; null until it is placed. What arrived before is kept until then. */
   private runOffsetS: number | null = null;
   private unplaced: { mediaS: number; unixMs: number }[] = [];
+  private runBeganMs = 0;
+  /** When the newest unit reached the recorder, by its clock. */
+  private newestUnixMs = 0;
   /** Go to the edge as soon as everything received is buffered. */
   private mustJump = false;
   private ticker: ReturnType<typeof setInterval> | null = null;
@@ -260,6 +267,7 @@ export class LivePlayer {
     }
     const arrival = arrivalOf(bytes);
     if (arrival && this.video && arrival.trackId === this.video.id) {
+      this.newestUnixMs = arrival.unixMs;
       const mediaS = arrival.mediaTicks / this.video.ticksPerSecond;
       if (this.runOffsetS === null) this.unplaced.push({ mediaS, unixMs: arrival.unixMs });
       else this.delay.arrived(this.runOffsetS + mediaS, arrival.unixMs);
@@ -275,6 +283,8 @@ export class LivePlayer {
     this.hasSound = tracks.some((track) => !track.isVideo);
     this.runOffsetS = null;
     this.unplaced = [];
+    this.runBeganMs = performance.now();
+    this.newestUnixMs = 0;
     pipe.run(mime, { kind: "behind" }, (offsetS) => {
       this.runOffsetS = offsetS;
       for (const entry of this.unplaced) this.delay.arrived(offsetS + entry.mediaS, entry.unixMs);
@@ -287,6 +297,10 @@ export class LivePlayer {
   private readonly drained = (): void => {
     const edgeS = this.pipe?.edgeS ?? null;
     if (edgeS === null || !this.mustJump || this.runOffsetS === null || edgeS <= this.runOffsetS) return;
+    // The last GOP comes in one burst. Going to the edge before its end would mean going there twice.
+    const ageMs = Date.now() + this.o.clockOffsetMs() - this.newestUnixMs;
+    const isBurstOver = ageMs < BURST_AGE_MS || performance.now() - this.runBeganMs > BURST_MS;
+    if (!isBurstOver) return;
     this.mustJump = false;
     this.jump(Math.max(this.runOffsetS, edgeS - this.pace.targetS));
   };

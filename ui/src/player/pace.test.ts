@@ -26,6 +26,15 @@ describe("pace", () => {
     expect(decision.jumpToS).toBeCloseTo(11.54 - LIVE_LIMITS.startTargetS, 5);
   });
 
+  it("hurries instead of jumping twice in a row, where decoding is slow", () => {
+    const pace = new Pace();
+    pace.reset(0);
+    expect(run(pace, 0, [1.5])).toEqual({ rate: 1.5, jumpToS: null });
+    expect(run(pace, 5000, [1.5]).jumpToS, "when that does not help either").not.toBeNull();
+    pace.reset(6000);
+    expect(run(pace, 6000, [9]).jumpToS, "or would take too long").not.toBeNull();
+  });
+
   it("slows down a little before it runs dry", () => {
     expect(run(new Pace(), 0, Array(25).fill(0.01)).rate).toBeLessThan(1);
   });

@@ -32,6 +32,10 @@ export interface PaceDecision {
 }
 
 const WINDOW_MS = 1000;
+/** After a jump, being late again is first answered by hurrying. */
+const AGAIN_MS = 5000;
+const HOPELESS_S = 5;
+const HURRY_RATE = 1.5;
 const STARVED_STEP_S = 0.05;
 const CALM_MS = 10_000;
 const CALM_STEP_S = 0.01;
@@ -43,6 +47,7 @@ export class Pace {
   private samples: { readonly atMs: number; readonly lagS: number }[] = [];
   private wantedS: number;
   private calmSinceMs = 0;
+  private resetAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: PaceLimits = LIVE_LIMITS) {
     this.limits = limits;
@@ -57,6 +62,7 @@ export class Pace {
   reset(nowMs: number): void {
     this.samples = [];
     this.calmSinceMs = nowMs;
+    this.resetAtMs = nowMs;
   }
 
   /** How far the playhead is behind the edge now; best told just before a unit is appended. */
@@ -77,7 +83,11 @@ export class Pace {
       this.wantedS = Math.max(this.limits.startTargetS, this.wantedS - CALM_STEP_S);
       this.calmSinceMs = nowMs;
     }
-    if (edgeS - positionS > this.limits.jumpS + this.wantedS) {
+    const lateS = edgeS - positionS - this.wantedS;
+    if (lateS > this.limits.jumpS) {
+      // A jump decodes the whole GOP again. Where that takes longer than the jump was for, jumping never arrives.
+      const hasJustJumped = nowMs - this.resetAtMs < AGAIN_MS;
+      if (hasJustJumped && lateS < HOPELESS_S) return { rate: HURRY_RATE, jumpToS: null };
       return { rate: 1, jumpToS: edgeS - this.wantedS };
     }
     const headroomS = Math.min(...this.samples.map((sample) => sample.lagS));

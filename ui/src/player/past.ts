@@ -48,6 +48,10 @@ const EPOCH_BACK_MS = 6 * 3_600_000;
 const EPOCH_SPAN_S = 24 * 3600;
 /** Footage that ends later than this before now goes on live. */
 const LIVE_WITHIN_MS = 20_000;
+/** Browsers stand still a little before the end of what is buffered, the earlier the faster they play. */
+const STALLED_S = 1.5;
+/** A part's length as written and as buffered differ by less. */
+const ROUNDING_MS = 100;
 const TICK_MS = 100;
 const REVERSE_TICK_MS = 200;
 const FETCHES = 3;
@@ -354,18 +358,25 @@ export class PastPlayer {
     const atS = this.o.video.currentTime;
     const ranges = this.pipe?.ranges;
     if (!ranges) return;
+    const hasStalled = this.o.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    let endS = atS;
     for (let i = 0; i < ranges.length; i += 1) {
-      if (ranges.start(i) <= atS && ranges.end(i) > atS + 0.1) {
-        if (this.state.kind !== "playing" || this.o.video.paused) this.resume();
-        return;
-      }
-      if (ranges.start(i) > atS && ranges.start(i) < atS + 0.5) {
+      if (ranges.start(i) <= atS + 0.01 && ranges.end(i) > atS) {
+        endS = ranges.end(i);
+      } else if (hasStalled && ranges.start(i) > atS && ranges.start(i) < atS + 0.5) {
         this.o.video.currentTime = ranges.start(i) + 0.001;
         return;
       }
     }
-    if (!this.shelf.knows(playhead, playhead + 1000)) return;
-    const ground = groundAt(this.shelf.parts, playhead + 120);
+    if (!hasStalled) {
+      if (this.state.kind !== "playing" || this.o.video.paused) this.resume();
+      return;
+    }
+    // With plenty ahead it waits for its decoder, not for us.
+    if (endS - atS > STALLED_S) return;
+    const endUtcMs = this.epochUtcMs + endS * 1000;
+    if (!this.shelf.knows(playhead, endUtcMs + 1000)) return;
+    const ground = groundAt(this.shelf.parts, endUtcMs + ROUNDING_MS);
     if (ground.kind === "gap") {
       if (!this.pipe?.isIdle || !this.shelf.knows(playhead, ground.nextUtcMs)) return;
       this.o.on({ kind: "skipped", fromUtcMs: playhead, toUtcMs: ground.nextUtcMs });

@@ -58,7 +58,7 @@ describe("stepping", () => {
     [39.7, -1, 0, "rounded the other way"],
     [240, 1, null, "beyond what is known"],
     [0, -1, null, "before what is known"],
-  ] as const)("from %f by %i is %s: %s", (from, direction, to, _why) => {
+  ] as const)("from %f by %i is %s: %s", (...[from, direction, to]) => {
     expect(neighbour(pictures, from, direction)).toBe(to);
   });
 });

@@ -1,0 +1,416 @@
+// From the first start to a hub that was killed, through a real browser and a real hub.
+//
+//   TARSIERD=target/debug/tarsierd SCREENSHOTS=DIR node tests/ui/browser/journey.mjs
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import assert from "node:assert/strict";
+import { api, Hub, until } from "./hub.mjs";
+import { countDarkMoments, setHidden, watchPictures } from "./look.mjs";
+
+const require = createRequire(
+  new URL("../../../ui/package.json", import.meta.url),
+);
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const shots = process.env.SCREENSHOTS ?? "";
+if (shots) mkdirSync(shots, { recursive: true });
+
+const SIZES = {
+  laptop: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844 },
+};
+const VIEWS = ["live", "timeline", "cameras", "storage", "health"];
+const FRAME_S = 0.2;
+const figures = {};
+
+const hub = new Hub();
+await hub.start();
+const ask = api(hub, hub.token());
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+  ],
+});
+const page = await browser.newPage({
+  viewport: SIZES.laptop,
+  colorScheme: "dark",
+});
+page.setDefaultTimeout(15_000);
+const broken = [];
+page.on("pageerror", (error) => broken.push(error.stack ?? error.message));
+page.on("console", (message) => {
+  // A blocked resource would be a hole in the content security policy, or in the page.
+  if (message.text().includes("Content Security Policy"))
+    broken.push(message.text());
+});
+
+const go = (view) => page.evaluate((to) => (location.hash = `/${to}`), view);
+const shot = (name) =>
+  shots ? page.screenshot({ path: join(shots, `${name}.png`) }) : null;
+const past = (field) =>
+  page.evaluate(
+    (key) => document.querySelector("[data-player=past]")?.dataset[key],
+    field,
+  );
+
+async function step(name, act) {
+  const startMs = Date.now();
+  await act();
+  console.log(`ok  ${name}  (${((Date.now() - startMs) / 1000).toFixed(1)} s)`);
+}
+
+async function accessible(name) {
+  // As a script of the page's own realm: the content security policy takes none from elsewhere.
+  await page.evaluate(axe);
+  const found = await page.evaluate(() =>
+    globalThis.axe.run(document, { resultTypes: ["violations"] }),
+  );
+  const words = found.violations.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}\n  ${nodes.map((n) => n.html).join("\n  ")}`,
+  );
+  assert.deepEqual(words, [], `axe finds nothing on ${name}`);
+}
+
+async function allLive(withinMs) {
+  await page.waitForFunction(
+    () => {
+      const tiles = [...document.querySelectorAll("[data-tile]")];
+      return (
+        tiles.length >= 2 && tiles.every((tile) => tile.dataset.live === "true")
+      );
+    },
+    null,
+    { timeout: withinMs },
+  );
+}
+
+async function seekTo(utcMs) {
+  const canvas = page.locator("canvas");
+  const box = await canvas.boundingBox();
+  const [min, max] = await canvas.evaluate((node) =>
+    [node.ariaValueMin, node.ariaValueMax].map(Number),
+  );
+  const x = ((utcMs / 1000 - min) / (max - min)) * box.width;
+  assert.ok(x > 0 && x < box.width, "the moment is in sight");
+  await canvas.click({ position: { x, y: 50 } });
+}
+
+try {
+  await step(
+    "the first start welcomes, and keeps its key out of sight",
+    async () => {
+      await page.goto(`${hub.url}/#token=${hub.token()}`);
+      await page.getByRole("button", { name: "Try demo cameras" }).waitFor();
+      assert.ok(
+        !page.url().includes("token"),
+        "the token is not left in the address bar",
+      );
+      await shot("first-run");
+      await accessible("the first run");
+      await page.getByRole("button", { name: "Add a camera" }).click();
+      await page.getByLabel("Camera address").fill("rtsp://127.0.0.1:9/none");
+      await page.getByRole("button", { name: "Test", exact: true }).click();
+      const problem = page.getByRole("alert");
+      await problem.waitFor();
+      assert.ok(
+        (await problem.innerText()).length > 20,
+        "a closed port is said in words",
+      );
+      await shot("test-failed");
+      await accessible("the form of a camera");
+      await page.keyboard.press("Escape");
+    },
+  );
+
+  await step("two demo cameras, and their pictures move", async () => {
+    await page.getByRole("button", { name: "Try demo cameras" }).click();
+    await allLive(40_000);
+    const { items } = await ask("GET", "/api/v1/cameras");
+    assert.equal(items.length, 2);
+    for (const camera of items) {
+      const recording = { ...camera.recording, segment_seconds: 60 };
+      await ask("PATCH", `/api/v1/cameras/${camera.id}`, { recording });
+    }
+    await allLive(40_000);
+    for (const { id } of items) {
+      const { looks, times } = await watchPictures(
+        page,
+        `[data-tile="${id}"] video`,
+        30,
+      );
+      assert.ok(
+        looks >= 15,
+        `the pictures of ${id} differ (${looks} of ${times.length})`,
+      );
+    }
+    await until("the delay is measured", 5000, () =>
+      page.evaluate(
+        () => document.querySelector("[data-player=live]").dataset.delayMs,
+      ),
+    );
+    figures.grid = await page.evaluate(() =>
+      [...document.querySelectorAll("[data-player=live]")].map((host) => ({
+        ...host.dataset,
+      })),
+    );
+  });
+
+  await step(
+    "one camera full, without a dark moment, and back by keys",
+    async () => {
+      const [first] = (await ask("GET", "/api/v1/cameras")).items;
+      await page.locator(`[data-opener="${first.id}"]`).focus();
+      const dark = await countDarkMoments(page, `[data-tile="${first.id}"]`);
+      await page.keyboard.press("Enter");
+      const host = `[data-tile="${first.id}"] [data-player=live]`;
+      await page.waitForSelector(
+        `${host}[data-stream=main][data-state=playing]`,
+      );
+      await page.keyboard.press("i");
+      await watchPictures(page, `${host} video`, 10);
+      await shot("one-camera");
+      await accessible("one camera");
+      figures.full = await page.evaluate(
+        (css) => ({ ...document.querySelector(css).dataset }),
+        host,
+      );
+      await page.keyboard.press("i");
+      await page.keyboard.press("Escape");
+      if (first.sub)
+        await page.waitForSelector(
+          `${host}[data-stream=sub][data-state=playing]`,
+        );
+      assert.equal(await dark(), 0, "there was a picture all the time");
+      await page.waitForFunction(
+        (id) => document.activeElement?.dataset.opener === id,
+        first.id,
+      );
+    },
+  );
+
+  await step("a past moment plays at once", async () => {
+    const { id } = (await ask("GET", "/api/v1/cameras")).items[0];
+    const footage = await until(
+      "half a minute of footage",
+      60_000,
+      async () => {
+        const now = Date.now();
+        const { spans } = await ask(
+          "GET",
+          `/api/v1/cameras/${id}/timeline?from_utc_ms=${now - 600_000}&to_utc_ms=${now}&max_spans=100`,
+        );
+        const last = spans.at(-1);
+        return last && last.end_utc_ms - last.start_utc_ms > 25_000
+          ? last
+          : null;
+      },
+    );
+    await go("timeline");
+    await page.waitForSelector("[data-player=live][data-state=playing]");
+    await page.locator("canvas").focus();
+    for (let i = 0; i < 4; i += 1) await page.keyboard.press("+");
+    const wanted = footage.end_utc_ms - 15_000;
+    const startMs = Date.now();
+    await seekTo(wanted);
+    await page.waitForFunction(
+      () => document.querySelector("[data-player=past]")?.dataset.pictureUtcMs,
+    );
+    figures.pastFirstPictureMs = Date.now() - startMs;
+    const shown = Number(await past("pictureUtcMs"));
+    assert.ok(
+      Math.abs(shown - wanted) < 3000,
+      `the picture is from the moment that was clicked (${shown - wanted} ms off)`,
+    );
+    const { times } = await watchPictures(page, "[data-player=past] video", 25);
+    assert.ok(times.at(-1) > times[0], "it plays forwards");
+    await shot("past");
+    await accessible("the past");
+  });
+
+  await step("single pictures, both ways", async () => {
+    await page.keyboard.press("k");
+    await page.waitForSelector("[data-player=past][data-state=paused]");
+    const seen = [Number(await past("pictureUtcMs"))];
+    for (const key of [".", ".", ".", ","]) {
+      const before = seen.at(-1);
+      await page.keyboard.press(key);
+      seen.push(
+        await until("another picture", 5000, async () => {
+          const now = Number(await past("pictureUtcMs"));
+          return now === before ? null : now;
+        }),
+      );
+    }
+    assert.ok(
+      seen[1] > seen[0] && seen[2] > seen[1] && seen[3] > seen[2],
+      `each is later: ${seen.join(" ")}`,
+    );
+    assert.equal(seen[4], seen[2], "and back is the one before");
+  });
+
+  await step("across the border of two files without a seam", async () => {
+    const { id } = (await ask("GET", "/api/v1/cameras")).items[0];
+    const border = await until(
+      "a second file with ten seconds in it",
+      150_000,
+      async () => {
+        const range = `from_utc_ms=${Date.now() - 600_000}&to_utc_ms=${Date.now()}`;
+        const { items } = await ask(
+          "GET",
+          `/api/v1/cameras/${id}/main/segments?${range}`,
+        );
+        const joined = items.findLast((next, i) => {
+          const before = items[i - 1];
+          if (!before || Date.now() - next.start_utc_ms < 15_000) return false;
+          return (
+            Math.abs(
+              before.start_utc_ms + before.duration_ms - next.start_utc_ms,
+            ) < 60
+          );
+        });
+        return joined?.start_utc_ms;
+      },
+    );
+    await seekTo(border - 4000);
+    await page.keyboard.press(" ");
+    await page.waitForSelector("[data-player=past][data-state=playing]");
+    const { times } = await watchPictures(
+      page,
+      "[data-player=past] video",
+      150,
+      40_000,
+    );
+    // Media time 0 on the wall clock: what `pictureUtcMs` says of the newest picture, less its media time.
+    const epochMs = await page.evaluate(() => {
+      const host = document.querySelector("[data-player=past]");
+      return (
+        Number(host.dataset.positionUtcMs) -
+        host.querySelector("video").currentTime * 1000
+      );
+    });
+    const after = times.findIndex(
+      (time) => epochMs + time * 1000 >= border - 20,
+    );
+    assert.ok(after > 0, "the border was crossed");
+    assert.ok(
+      times.every((time, i) => i === 0 || time > times[i - 1]),
+      "never backwards",
+    );
+    const steps = times.slice(1).map((time, i) => time - times[i]);
+    figures.stepOverBorderS = times[after] - times[after - 1];
+    // A busy machine leaves pictures out anywhere; what counts is that the border is no worse than elsewhere.
+    figures.widestStepS = Math.max(...steps);
+    assert.ok(
+      figures.stepOverBorderS < FRAME_S,
+      `no picture is missing at the border (${figures.stepOverBorderS.toFixed(3)} s)`,
+    );
+  });
+
+  await step("the past goes over into live", async () => {
+    await seekTo(Date.now() - 14_000);
+    await page.waitForSelector("[data-player=past][data-state=playing]");
+    // At its own speed it would stay fourteen seconds behind for ever.
+    for (const key of "lll") await page.keyboard.press(key);
+    await page
+      .locator("button.live[aria-pressed=true]")
+      .waitFor({ timeout: 40_000 });
+    await page.waitForSelector("[data-player=live][data-state=playing]");
+    await page.waitForSelector("[data-player=past]", { state: "detached" });
+    await watchPictures(page, "[data-player=live] video", 10);
+  });
+
+  await step("a killed hub comes back, and the pictures with it", async () => {
+    await go("live");
+    await allLive(20_000);
+    await hub.kill();
+    await page.locator("[data-banner=unreachable]").waitFor();
+    await shot("hub-away");
+    await hub.start();
+    const startMs = Date.now();
+    await allLive(60_000);
+    figures.backAfterKillMs = Date.now() - startMs;
+    await page
+      .locator("[data-banner=unreachable]")
+      .waitFor({ state: "detached" });
+    for (const { id } of (await ask("GET", "/api/v1/cameras")).items) {
+      await watchPictures(page, `[data-tile="${id}"] video`, 10, 30_000);
+    }
+  });
+
+  await step(
+    "a hidden page takes no pictures, a shown one has them again",
+    async () => {
+      const viewers = async () => {
+        const { items } = await ask("GET", "/api/v1/status");
+        return items
+          .flatMap((camera) => camera.streams)
+          .reduce((sum, stream) => sum + stream.viewers, 0);
+      };
+      await until(
+        "somebody watches",
+        10_000,
+        async () => (await viewers()) > 0,
+      );
+      await setHidden(page, true);
+      await until(
+        "nobody watches",
+        20_000,
+        async () => (await viewers()) === 0,
+      );
+      await setHidden(page, false);
+      await watchPictures(page, "[data-tile] video", 20);
+      await allLive(10_000);
+    },
+  );
+
+  await step(
+    "every view, on a laptop and a phone, dark and light",
+    async () => {
+      for (const [size, viewport] of Object.entries(SIZES)) {
+        await page.setViewportSize(viewport);
+        for (const colorScheme of ["dark", "light"]) {
+          await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+          for (const view of VIEWS) {
+            await go(view);
+            await page
+              .getByRole("heading", { level: 1 })
+              .first()
+              .waitFor({ state: "attached" });
+            if (view === "live") await allLive(20_000);
+            if (view === "timeline")
+              await page.waitForSelector(
+                "[data-player=live][data-state=playing]",
+              );
+            if (view === "storage") await page.getByRole("table").waitFor();
+            if (view === "health")
+              await page.getByRole("table").first().waitFor();
+            await shot(`${view}-${size}-${colorScheme}`);
+            await accessible(`${view} (${size}, ${colorScheme})`);
+            const isWide = await page.evaluate(
+              () => document.documentElement.scrollWidth > innerWidth,
+            );
+            assert.ok(!isWide, `${view} fits a ${size}`);
+          }
+        }
+      }
+    },
+  );
+
+  assert.deepEqual(broken, [], "nothing broke on the way");
+  console.log(JSON.stringify(figures, null, 2));
+} catch (error) {
+  await shot("failed");
+  console.error(broken.join("\n"));
+  throw error;
+} finally {
+  await browser.close();
+  await hub.stop();
+}

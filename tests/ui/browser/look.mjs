@@ -1,0 +1,85 @@
+// What a person sees on a page: pictures that move, in an order, without a dark moment.
+
+/** Waits until `count` different pictures were shown; returns their media times and how different they looked. */
+export function watchPictures(page, selector, count, withinMs = 15_000) {
+  return page.evaluate(
+    ([css, wanted, deadline]) =>
+      new Promise((resolve, reject) => {
+        const times = [];
+        const looks = new Set();
+        const canvas = new OffscreenCanvas(64, 36);
+        const g = canvas.getContext("2d", { willReadFrequently: true });
+        const late = setTimeout(
+          () =>
+            reject(
+              new Error(`${times.length} pictures of ${wanted} in ${css}`),
+            ),
+          deadline,
+        );
+        const seen = (video) => (_now, facts) => {
+          if (facts.mediaTime !== times.at(-1)) times.push(facts.mediaTime);
+          g.drawImage(video, 0, 0, 64, 36);
+          let hash = 0;
+          for (const byte of g.getImageData(0, 0, 64, 36).data)
+            hash = (hash * 31 + byte) | 0;
+          looks.add(hash);
+          if (times.length >= wanted) {
+            clearTimeout(late);
+            resolve({ times, looks: looks.size });
+          } else {
+            video.requestVideoFrameCallback(seen(video));
+          }
+        };
+        const find = () => {
+          const video = document.querySelector(css);
+          if (video) video.requestVideoFrameCallback(seen(video));
+          else requestAnimationFrame(find);
+        };
+        find();
+      }),
+    [selector, count, withinMs],
+  );
+}
+
+/** Counts, from now on, the moments at which a host had no video with a picture; call the result for the count. */
+export async function countDarkMoments(page, selector) {
+  await page.evaluate((css) => {
+    const state = { dark: 0, isOver: false };
+    // A video keeps its picture on the screen while it seeks; only before its first one it is dark.
+    const lit = new WeakSet();
+    const known = new WeakSet();
+    globalThis.journeyDark = state;
+    const look = () => {
+      const videos = [...document.querySelectorAll(`${css} video`)];
+      for (const video of videos) {
+        if (video.readyState >= 2 && video.videoWidth > 0) lit.add(video);
+        if (known.has(video)) continue;
+        known.add(video);
+        video.requestVideoFrameCallback(() => lit.add(video));
+      }
+      if (!videos.some((video) => lit.has(video))) state.dark += 1;
+      if (!state.isOver) requestAnimationFrame(look);
+    };
+    look();
+  }, selector);
+  return () =>
+    page.evaluate(() => {
+      globalThis.journeyDark.isOver = true;
+      return globalThis.journeyDark.dark;
+    });
+}
+
+/** Makes the page believe that nobody can see it, or that somebody can again. */
+export function setHidden(page, isHidden) {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", {
+      configurable: true,
+      get: () => hidden,
+    });
+    Object.defineProperty(document, "visibilityState", {
+      configurable: true,
+      get: () => (hidden ? "hidden" : "visible"),
+    });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+}
