@@ -184,6 +184,11 @@ async function journey() {
     assert((await line()) === "Recording 2 of 3 cameras, 1 offline", `the tray says it, too: ${await line()}`);
     await session.click(note);
     await until("the window is seen", QUICK, () => visibleWindows().length > 0);
+    await until("its page says which camera has no pictures", QUICK, () =>
+      inPage(`
+        const states = [...document.querySelectorAll("[data-player=live]")].map((player) => player.dataset.state);
+        return states.length === 3 && states.filter((state) => state === "playing").length === 2;`),
+    );
     takePicture("offline");
   });
 
@@ -201,14 +206,14 @@ async function journey() {
     const { pid } = hub.file();
     process.kill(windowPid, "SIGKILL");
     await until("the window is dead", QUICK, () => !isAlive(windowPid));
-    const then = hub.footageBytes();
+    const then = hub.footage();
     const system = await hub.api("GET", "/api/v1/system");
     assert(isAlive(pid) && system.recording_cameras === 3, `the hub records on: ${JSON.stringify(system)}`);
-    // Preallocated files grow by jumps: so the counters of the recorders are asked, too.
-    const written = async () =>
-      JSON.stringify((await hub.api("GET", "/api/v1/storage")).cameras.map((camera) => camera.footage_bytes));
-    const first = await written();
-    await until("footage grows", START, async () => hub.footageBytes() > then || (await written()) !== first);
+    assert(Object.keys(then).length === 3, `each camera has footage: ${JSON.stringify(then)}`);
+    await until("the footage of each camera grows", QUICK, () => {
+      const now = hub.footage();
+      return Object.keys(then).every((camera) => now[camera] > then[camera]);
+    });
   });
 
   await step("the next window finds the same hub, and can stop it and itself", async () => {

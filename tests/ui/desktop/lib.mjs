@@ -189,17 +189,14 @@ export class Hub {
     return text ? JSON.parse(text) : undefined;
   }
 
-  /** Bytes of footage on disk, whatever the folders are called. */
-  footageBytes() {
-    const folders = [this.dataDir];
-    let bytes = 0;
-    while (folders.length > 0) {
-      const folder = folders.pop();
-      for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
-        const file = path.join(folder, entry.name);
-        if (entry.isDirectory()) folders.push(file);
-        else if (entry.name.endsWith(".mp4")) bytes += statSync(file).blocks * 512;
-      }
+  /** Bytes of footage on disk for each camera: what is written, without what is only preallocated. */
+  footage() {
+    const bytes = {};
+    const tier = path.join(this.dataDir, "footage");
+    for (const entry of readdirSync(tier, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith(".mp4")) continue;
+      const [camera] = path.relative(tier, entry.parentPath).split(path.sep);
+      bytes[camera] = (bytes[camera] ?? 0) + statSync(path.join(entry.parentPath, entry.name)).size;
     }
     return bytes;
   }
