@@ -26,7 +26,13 @@ impl Cameras {
     pub(crate) async fn start(count: u16, main: &Path, sub: &Path) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(program("tarsierd")?)
-            .args(["demo-camera", "--listen", &format!("127.0.0.1:{port}"), "--cameras", &count.to_string()])
+            .args([
+                "demo-camera",
+                "--listen",
+                &format!("127.0.0.1:{port}"),
+                "--cameras",
+                &count.to_string(),
+            ])
             .arg("--main")
             .arg(main)
             .arg("--sub")
@@ -56,28 +62,42 @@ impl Cameras {
 /// Films for the cameras, made once by ffmpeg.
 pub(crate) async fn films(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     std::fs::create_dir_all(folder)?;
-    let make = async |name: &str, size: &str, bitrate: &str, gop: &str| -> anyhow::Result<PathBuf> {
-        let path = folder.join(name);
-        if path.is_file() {
-            return Ok(path);
-        }
-        let unfinished = folder.join(format!("unfinished-{name}"));
-        let source = format!("testsrc2=size={size}:rate=25:duration=20,noise=alls=12:allf=t");
-        let status = Command::new("ffmpeg")
-            .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source])
-            .args(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=16000:duration=20"])
-            .args(["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-bf", "0", "-g", gop])
-            .args(["-b:v", bitrate, "-minrate", bitrate, "-maxrate", bitrate, "-bufsize", bitrate])
-            .args(["-x264-params", "nal-hrd=cbr:scenecut=0", "-pix_fmt", "yuv420p"])
-            .args(["-c:a", "aac", "-b:a", "32k", "-ac", "1", "-movflags", "+faststart"])
-            .arg(&unfinished)
-            .status()
-            .await
-            .context("ffmpeg makes the films of the bench")?;
-        ensure!(status.success(), "ffmpeg could not make {name}");
-        std::fs::rename(&unfinished, &path)?;
-        Ok(path)
-    };
+    let make =
+        async |name: &str, size: &str, bitrate: &str, gop: &str| -> anyhow::Result<PathBuf> {
+            let path = folder.join(name);
+            if path.is_file() {
+                return Ok(path);
+            }
+            let unfinished = folder.join(format!("unfinished-{name}"));
+            let source = format!("testsrc2=size={size}:rate=25:duration=20,noise=alls=12:allf=t");
+            let status = Command::new("ffmpeg")
+                .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source])
+                .args(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=16000:duration=20"])
+                .args([
+                    "-c:v",
+                    "libx264",
+                    "-preset",
+                    "veryfast",
+                    "-profile:v",
+                    "high",
+                    "-bf",
+                    "0",
+                    "-g",
+                    gop,
+                ])
+                .args([
+                    "-b:v", bitrate, "-minrate", bitrate, "-maxrate", bitrate, "-bufsize", bitrate,
+                ])
+                .args(["-x264-params", "nal-hrd=cbr:scenecut=0", "-pix_fmt", "yuv420p"])
+                .args(["-c:a", "aac", "-b:a", "32k", "-ac", "1", "-movflags", "+faststart"])
+                .arg(&unfinished)
+                .status()
+                .await
+                .context("ffmpeg makes the films of the bench")?;
+            ensure!(status.success(), "ffmpeg could not make {name}");
+            std::fs::rename(&unfinished, &path)?;
+            Ok(path)
+        };
     let main = make("main-1080p25-4m.mp4", "1920x1080", "4M", "50").await?;
     let sub = make("sub-360p25-400k.mp4", "640x360", "400k", "50").await?;
     Ok((main, sub))
@@ -91,9 +111,23 @@ impl Peers {
         let one = |camera: u16| {
             Command::new("ffmpeg")
                 .args(["-v", "error", "-nostdin", "-rtsp_transport", "tcp", "-timeout", "10000000"])
-                .args(["-i", &cameras.url(camera, "main"), "-c", "copy", "-f", "segment", "-segment_time", "180"])
+                .args([
+                    "-i",
+                    &cameras.url(camera, "main"),
+                    "-c",
+                    "copy",
+                    "-f",
+                    "segment",
+                    "-segment_time",
+                    "180",
+                ])
                 .args(["-segment_format", "mp4", "-segment_format_options"])
-                .args(["movflags=+frag_keyframe+empty_moov+default_base_moof", "-reset_timestamps", "1", "-y"])
+                .args([
+                    "movflags=+frag_keyframe+empty_moov+default_base_moof",
+                    "-reset_timestamps",
+                    "1",
+                    "-y",
+                ])
                 .arg(folder.join(format!("cam{camera}-%d.mp4")))
                 .stderr(std::process::Stdio::null())
                 .kill_on_drop(true)
@@ -121,7 +155,12 @@ fn sum(pids: &[u32], figure: impl Fn(u32) -> f64) -> f64 {
 }
 
 /// Adds cameras 1 to `count` and waits until all of them record.
-pub(crate) async fn add_cameras(hub: &HubProcess, cameras: &Cameras, count: u16, subs: bool) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn add_cameras(
+    hub: &HubProcess,
+    cameras: &Cameras,
+    count: u16,
+    subs: bool,
+) -> anyhow::Result<Vec<String>> {
     let mut ids = Vec::new();
     for camera in 1..=count {
         let mut new = json!({ "name": format!("Camera {camera}"), "main": { "url": cameras.url(camera, "main") } });
@@ -148,7 +187,8 @@ async fn measure(
     tokio::time::sleep(Duration::from_secs(10)).await;
     let (ours, _) = recorders(&hub).await?;
     let theirs = peers.pids();
-    let minutes = f64::from(options.cameras) * Duration::from_secs(options.seconds).as_secs_f64() / 60.0;
+    let minutes =
+        f64::from(options.cameras) * Duration::from_secs(options.seconds).as_secs_f64() / 60.0;
     let (mut our_cpu, mut their_cpu) = (Vec::new(), Vec::new());
     for _ in 0..options.windows {
         let before = (sum(&ours, cpu_seconds), sum(&theirs, cpu_seconds));
@@ -174,7 +214,9 @@ async fn stop_and_count(hub: HubProcess, ids: &[String]) -> anyhow::Result<Strin
     for id in ids {
         let path = format!("/api/v1/cameras/{id}/status");
         let status = hub.get(&path).await?;
-        for stream in status["streams"].as_array().into_iter().flatten().filter(|s| s["stream"] == "main") {
+        for stream in
+            status["streams"].as_array().into_iter().flatten().filter(|s| s["stream"] == "main")
+        {
             came += stream["units_in"].as_u64().unwrap_or_default();
             on_disk += stream["units_on_disk"].as_u64().unwrap_or_default();
             lost += stream["units_lost"].as_u64().unwrap_or_default();
@@ -185,7 +227,10 @@ async fn stop_and_count(hub: HubProcess, ids: &[String]) -> anyhow::Result<Strin
         .iter()
         .map(|path| Ok(u64::from(tarsier_tests::footage::scan(path)?.units)))
         .sum::<anyhow::Result<u64>>()?;
-    ensure!(in_files >= on_disk, "{on_disk} access units were reported as synced, the files hold {in_files}");
+    ensure!(
+        in_files >= on_disk,
+        "{on_disk} access units were reported as synced, the files hold {in_files}"
+    );
     Ok(format!(
         "access units: {came} came by the last look, {on_disk} were synced by then, {lost} lost; {in_files} in the files after \
          the stop; {restarts} restarts"
@@ -223,10 +268,34 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
         ],
         rows: vec![
             row("CPU, main", "CPU-s per camera-minute", median(&alone.0), median(&alone.1), goal),
-            row("CPU, main and sub connected", "CPU-s per camera-minute", median(&both.0), median(&both.1), String::new()),
-            row("memory (PSS), main", "MB per recorder", alone.2, alone.3, "at most 8 MB".to_owned()),
-            row("memory (PSS), main and sub", "MB per recorder", both.2, both.3, "at most 8 MB".to_owned()),
-            Row { metric: "hub memory".to_owned(), unit: "MB (RSS)", ours: both.4, peer: None, goal: String::new() },
+            row(
+                "CPU, main and sub connected",
+                "CPU-s per camera-minute",
+                median(&both.0),
+                median(&both.1),
+                String::new(),
+            ),
+            row(
+                "memory (PSS), main",
+                "MB per recorder",
+                alone.2,
+                alone.3,
+                "at most 8 MB".to_owned(),
+            ),
+            row(
+                "memory (PSS), main and sub",
+                "MB per recorder",
+                both.2,
+                both.3,
+                "at most 8 MB".to_owned(),
+            ),
+            Row {
+                metric: "hub memory".to_owned(),
+                unit: "MB (RSS)",
+                ours: both.4,
+                peer: None,
+                goal: String::new(),
+            },
         ],
     })
 }

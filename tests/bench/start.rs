@@ -26,7 +26,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     }
     Ok(Table {
         name: "start",
-        conditions: vec![format!("index of 1,000,000 segments; each start on a fresh copy: {seconds:.3?}")],
+        conditions: vec![format!(
+            "index of 1,000,000 segments; each start on a fresh copy: {seconds:.3?}"
+        )],
         rows: vec![Row {
             metric: "start until the hub answers (and a token was made)".to_owned(),
             unit: "s",

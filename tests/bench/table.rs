@@ -49,10 +49,15 @@ impl Table {
         println!("| --- | --- | --- | --- | --- | --- |");
         for row in &self.rows {
             let (peer, ratio) = match &row.peer {
-                Some((name, value)) => (format!("{value:.3} ({name})"), format!("{:.2}x", row.ours / value)),
+                Some((name, value)) => {
+                    (format!("{value:.3} ({name})"), format!("{:.2}x", row.ours / value))
+                }
                 None => (String::new(), String::new()),
             };
-            println!("| {} | {} | {:.3} | {peer} | {ratio} | {} |", row.metric, row.unit, row.ours, row.goal);
+            println!(
+                "| {} | {} | {:.3} | {peer} | {ratio} | {} |",
+                row.metric, row.unit, row.ours, row.goal
+            );
         }
     }
 
@@ -72,7 +77,8 @@ impl Table {
             })
             .collect();
         let whole = json!({ "name": self.name, "commit": commit(), "rows": rows });
-        std::fs::write(path, serde_json::to_vec_pretty(&whole)?).with_context(|| format!("write {}", path.display()))
+        std::fs::write(path, serde_json::to_vec_pretty(&whole)?)
+            .with_context(|| format!("write {}", path.display()))
     }
 }
 
@@ -87,5 +93,10 @@ fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: Vec<&str> = load.split(' ').take(1).collect();
-    format!("{} cores, {}, load at the end {}", cores, model.trim_start_matches([' ', '\t', ':']), load.concat())
+    format!(
+        "{} cores, {}, load at the end {}",
+        cores,
+        model.trim_start_matches([' ', '\t', ':']),
+        load.concat()
+    )
 }

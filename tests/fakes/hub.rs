@@ -40,7 +40,9 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
     }
     let me = std::env::current_exe().context("where am I")?;
     let folder = me.ancestors().find(|folder| folder.join(name).is_file());
-    let folder = folder.with_context(|| format!("{name} is not built: cargo build --workspace --exclude tarsier"))?;
+    let folder = folder.with_context(|| {
+        format!("{name} is not built: cargo build --workspace --exclude tarsier")
+    })?;
     Ok(folder.join(name))
 }
 
@@ -48,7 +50,10 @@ impl HubProcess {
     /// Starts a hub on a data folder and waits until it answers.
     pub async fn start(data_dir: &Path, options: &HubOptions) -> anyhow::Result<Self> {
         std::fs::create_dir_all(data_dir).context("make the data folder")?;
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(data_dir.join("stderr.log"))?;
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(data_dir.join("stderr.log"))?;
         let mut child = Command::new(program("tarsierd")?)
             .arg("serve")
             .arg("--data-dir")
@@ -62,11 +67,16 @@ impl HubProcess {
             .spawn()
             .context("start tarsierd")?;
         let mut lines = BufReader::new(child.stdout.take().context("no standard output")?).lines();
-        let line = tokio::time::timeout(START, lines.next_line()).await.context("the hub is not ready in time")??;
+        let line = tokio::time::timeout(START, lines.next_line())
+            .await
+            .context("the hub is not ready in time")??;
         let Some(line) = line else {
             let status = child.wait().await?;
             let mut said = String::new();
-            tokio::fs::File::open(data_dir.join("stderr.log")).await?.read_to_string(&mut said).await?;
+            tokio::fs::File::open(data_dir.join("stderr.log"))
+                .await?
+                .read_to_string(&mut said)
+                .await?;
             bail!("the hub ended with {status}: {said}");
         };
         let ready: Value = serde_json::from_str(&line).context("the ready line")?;
@@ -74,7 +84,13 @@ impl HubProcess {
         // Read on, so that the hub never writes to a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let token = token(data_dir, &["--role", "admin"]).await?;
-        Ok(Self { child, data_dir: data_dir.to_owned(), url, token, client: reqwest::Client::new() })
+        Ok(Self {
+            child,
+            data_dir: data_dir.to_owned(),
+            url,
+            token,
+            client: reqwest::Client::new(),
+        })
     }
 
     /// The hub's process id.
@@ -99,7 +115,8 @@ impl HubProcess {
 
     /// Everything that it wrote to standard error and to its log files.
     pub fn logs(&self) -> String {
-        let mut text = std::fs::read_to_string(self.data_dir.join("stderr.log")).unwrap_or_default();
+        let mut text =
+            std::fs::read_to_string(self.data_dir.join("stderr.log")).unwrap_or_default();
         for file in std::fs::read_dir(self.data_dir.join("logs")).into_iter().flatten().flatten() {
             text.push_str(&std::fs::read_to_string(file.path()).unwrap_or_default());
         }
@@ -107,13 +124,20 @@ impl HubProcess {
     }
 
     /// One request with the admin's token: status and body as JSON (`null` if there is none).
-    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(u16, Value)> {
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(u16, Value)> {
         let method: reqwest::Method = method.parse().context("method")?;
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.timeout(Duration::from_secs(20)).send().await.context("ask the hub")?;
+        let answer =
+            request.timeout(Duration::from_secs(20)).send().await.context("ask the hub")?;
         let status = answer.status().as_u16();
         let text = answer.text().await.context("read the answer")?;
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
@@ -129,7 +153,8 @@ impl HubProcess {
     /// `GET` of bytes.
     pub async fn get_bytes(&self, path: &str) -> anyhow::Result<(u16, bytes::Bytes)> {
         let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let answer = request.timeout(Duration::from_secs(20)).send().await.context("ask the hub")?;
+        let answer =
+            request.timeout(Duration::from_secs(20)).send().await.context("ask the hub")?;
         Ok((answer.status().as_u16(), answer.bytes().await.context("read the answer")?))
     }
 
@@ -168,7 +193,12 @@ impl HubProcess {
     }
 
     /// Waits until a camera is in that state.
-    pub async fn until_state(&self, camera: &str, state: &str, deadline: Duration) -> anyhow::Result<Value> {
+    pub async fn until_state(
+        &self,
+        camera: &str,
+        state: &str,
+        deadline: Duration,
+    ) -> anyhow::Result<Value> {
         let path = format!("/api/v1/cameras/{camera}/status");
         self.until(&format!("{camera} is {state}"), &path, deadline, |status| {
             (status["state"] == state).then(|| status.clone())
@@ -205,7 +235,8 @@ pub async fn token(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<String
 
 /// Sends a signal by name.
 pub async fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
+    let status =
+        Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
     ensure!(status.success(), "kill -{name} {pid}");
     Ok(())
 }

@@ -16,8 +16,12 @@ async fn refused(hub: &HubProcess, request: &Value, code: &str) -> anyhow::Resul
     let (status, problem) = hub.call("POST", "/api/v1/cameras/test", Some(request)).await?;
     ensure!(status >= 400, "{request} is refused, not {status} {problem}");
     ensure!(problem["code"] == code, "{request}: {code} is expected, not {problem}");
-    let words = |key: &str| problem[key].as_str().is_some_and(|text| text.len() > 15 && text.contains(' '));
-    ensure!(words("message") && words("hint"), "a person is told what happened and what to do: {problem}");
+    let words =
+        |key: &str| problem[key].as_str().is_some_and(|text| text.len() > 15 && text.contains(' '));
+    ensure!(
+        words("message") && words("hint"),
+        "a person is told what happened and what to do: {problem}"
+    );
     Ok(problem)
 }
 
@@ -56,7 +60,8 @@ fn a_server_that_says_nothing_is_reported_within_ten_seconds() {
             }
         });
         let request = json!({ "url": format!("rtsp://127.0.0.1:{port}/main") });
-        let asked = tokio::time::timeout(Duration::from_secs(12), refused(&hub, &request, "no_pictures"));
+        let asked =
+            tokio::time::timeout(Duration::from_secs(12), refused(&hub, &request, "no_pictures"));
         asked.await.context("a test answers within 10 s")??;
         Ok(())
     });
@@ -66,9 +71,11 @@ fn a_server_that_says_nothing_is_reported_within_ten_seconds() {
 fn passwords_of_every_kind_open_the_camera_and_wrong_ones_are_called_wrong() {
     journey(async {
         let (_folder, hub) = hub().await?;
-        for (auth, password) in
-            [(AuthScheme::Digest, "p@ss:w/rd?#%41"), (AuthScheme::Basic, "p@ss:w/rd?#%41"), (AuthScheme::Digest, "pläin")]
-        {
+        for (auth, password) in [
+            (AuthScheme::Digest, "p@ss:w/rd?#%41"),
+            (AuthScheme::Basic, "p@ss:w/rd?#%41"),
+            (AuthScheme::Digest, "pläin"),
+        ] {
             let server = guarded_cameras(auth, "admin", password).await?;
             let url = server.url(1, StreamKind::Sub);
             let good = json!({ "url": url, "username": "admin", "password": password });
@@ -77,7 +84,12 @@ fn passwords_of_every_kind_open_the_camera_and_wrong_ones_are_called_wrong() {
             ensure!(found["video"]["width"] == 640, "the picture is described: {}", found["video"]);
             let jpeg = found["still_jpeg_base64"].as_str().context("a picture")?;
             ensure!(jpeg.starts_with("/9j/"), "the picture is a JPEG");
-            refused(&hub, &json!({ "url": url, "username": "admin", "password": "wrong" }), "wrong_credentials").await?;
+            refused(
+                &hub,
+                &json!({ "url": url, "username": "admin", "password": "wrong" }),
+                "wrong_credentials",
+            )
+            .await?;
             refused(&hub, &json!({ "url": url }), "credentials_needed").await?;
             server.stop().await;
         }
@@ -111,10 +123,14 @@ fn two_cameras_cannot_share_a_name() {
         let server = cameras(2).await?;
         let (_folder, hub) = hub().await?;
         hub.add_camera(&camera(&server, 1, "Door")).await?;
-        let (status, problem) = hub.call("POST", "/api/v1/cameras", Some(&camera(&server, 2, "door"))).await?;
+        let (status, problem) =
+            hub.call("POST", "/api/v1/cameras", Some(&camera(&server, 2, "door"))).await?;
         ensure!(status == 409 && problem["code"] == "name_taken", "{status} {problem}");
         let list = hub.get("/api/v1/cameras").await?;
-        ensure!(list["items"].as_array().is_some_and(|items| items.len() == 1), "only one was added: {list}");
+        ensure!(
+            list["items"].as_array().is_some_and(|items| items.len() == 1),
+            "only one was added: {list}"
+        );
         server.stop().await;
         Ok(())
     });
@@ -133,7 +149,7 @@ fn a_second_hub_on_the_same_folder_is_refused_and_the_first_goes_on() {
             .await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.code() == Some(4), "exit code 4, not {:?}: {said}", output.status);
-        ensure!(said.contains("in use"), "it says that the folder is in use: {said}");
+        ensure!(said.contains("another tarsierd"), "it says that the folder is in use: {said}");
         hub.get("/api/v1/system").await?;
         Ok(())
     });
@@ -148,7 +164,10 @@ fn a_broken_database_is_set_aside_and_the_footage_is_found_again() {
         until_written(&hub, &id, 60).await?;
         hub.stop().await?;
         let database = folder.path().join("tarsier.db");
-        std::fs::write(&database, b"this is no database at all, but it is long enough to be looked at closely")?;
+        std::fs::write(
+            &database,
+            b"this is no database at all, but it is long enough to be looked at closely",
+        )?;
         let _ = std::fs::remove_file(folder.path().join("tarsier.db-wal"));
         let refused = HubProcess::start(folder.path(), &HubOptions::default()).await;
         let message = match refused {
@@ -163,7 +182,10 @@ fn a_broken_database_is_set_aside_and_the_footage_is_found_again() {
             Err(error) => format!("{error:#}"),
         };
         ensure!(message.contains("tarsier.db"), "the message names the file: {message}");
-        ensure!(!tarsier_tests::footage::files(&folder.path().join("footage")).is_empty(), "footage is untouched");
+        ensure!(
+            !tarsier_tests::footage::files(&folder.path().join("footage")).is_empty(),
+            "footage is untouched"
+        );
         server.stop().await;
         Ok(())
     });
@@ -182,9 +204,13 @@ fn a_camera_can_be_deleted_while_it_is_watched_and_its_footage_stays() {
         ensure!(status == 204, "deleting answers 204, not {status}");
         let end = viewer.until_message("ended").await?;
         ensure!(end["problem"]["message"].is_string(), "the viewer is told why: {end}");
-        let (status, problem) = hub.call("GET", &format!("/api/v1/cameras/{id}/status"), None).await?;
+        let (status, problem) =
+            hub.call("GET", &format!("/api/v1/cameras/{id}/status"), None).await?;
         ensure!(status == 404 && problem["code"] == "not_found", "{status} {problem}");
-        ensure!(!tarsier_tests::footage::files(&folder.path().join("footage")).is_empty(), "footage stays");
+        ensure!(
+            !tarsier_tests::footage::files(&folder.path().join("footage")).is_empty(),
+            "footage stays"
+        );
         server.stop().await;
         Ok(())
     });
@@ -196,7 +222,12 @@ fn bad_requests_are_answered_with_problems() {
         let (_folder, hub) = hub().await?;
         let cases: [(&str, &str, Option<Value>, u16); 6] = [
             ("POST", "/api/v1/cameras", Some(json!({ "name": "x" })), 422),
-            ("POST", "/api/v1/cameras", Some(json!({ "name": "", "main": { "url": "rtsp://127.0.0.1/x" } })), 422),
+            (
+                "POST",
+                "/api/v1/cameras",
+                Some(json!({ "name": "", "main": { "url": "rtsp://127.0.0.1/x" } })),
+                422,
+            ),
             ("GET", "/api/v1/cameras/none/status", None, 404),
             ("GET", "/api/v1/nothing", None, 404),
             ("PUT", "/api/v1/cameras", Some(json!({})), 405),
@@ -204,9 +235,14 @@ fn bad_requests_are_answered_with_problems() {
         ];
         for (method, path, body, expected) in cases {
             let (status, problem) = hub.call(method, path, body.as_ref()).await?;
-            let is_close = status == expected || (expected == 422 && status == 400) || (expected == 400 && status == 404);
+            let is_close = status == expected
+                || (expected == 422 && status == 400)
+                || (expected == 400 && status == 404);
             ensure!(is_close, "{method} {path}: {expected} is expected, not {status} {problem}");
-            ensure!(problem["code"].is_string() && problem["hint"].is_string(), "{method} {path}: {problem}");
+            ensure!(
+                problem["code"].is_string() && problem["hint"].is_string(),
+                "{method} {path}: {problem}"
+            );
         }
         Ok(())
     });

@@ -16,20 +16,29 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A viewer as a browser is one.
 pub(crate) struct Viewer {
-    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+    socket: tokio_tungstenite::WebSocketStream<
+        tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>,
+    >,
 }
 
 impl Viewer {
     pub(crate) async fn open(hub: &HubProcess, camera: &str, stream: &str) -> anyhow::Result<Self> {
-        let url = format!("{}/live/{camera}/{stream}/mse?token={}", hub.url.replacen("http", "ws", 1), hub.token);
-        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.context("open the WebSocket")?;
-        let request = serde_json::json!({ "codecs": ["avc1.640028", "avc1.4d001f", "hvc1.1.6.L93.B0"] });
+        let url = format!(
+            "{}/live/{camera}/{stream}/mse?token={}",
+            hub.url.replacen("http", "ws", 1),
+            hub.token
+        );
+        let (mut socket, _) =
+            tokio_tungstenite::connect_async(url).await.context("open the WebSocket")?;
+        let request =
+            serde_json::json!({ "codecs": ["avc1.640028", "avc1.4d001f", "hvc1.1.6.L93.B0"] });
         socket.send(Message::text(request.to_string())).await?;
         Ok(Self { socket })
     }
 
     async fn next(&mut self) -> anyhow::Result<Message> {
-        let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.context("nothing comes")?;
+        let message =
+            tokio::time::timeout(PATIENCE, self.socket.next()).await.context("nothing comes")?;
         message.context("the server closed")?.context("the WebSocket broke")
     }
 
@@ -84,14 +93,24 @@ fn a_viewer_gets_an_init_segment_the_last_gop_and_then_one_fragment_a_picture() 
         until_written(&hub, &id, 60).await?;
         let mut viewer = Viewer::open(&hub, &id, "main").await?;
         let init = viewer.until_message("init").await?;
-        ensure!(init["mime"].as_str().is_some_and(|mime| mime.starts_with("video/mp4; codecs=\"avc1.")), "{init}");
+        ensure!(
+            init["mime"].as_str().is_some_and(|mime| mime.starts_with("video/mp4; codecs=\"avc1.")),
+            "{init}"
+        );
         ensure!(boxes(&viewer.bytes().await?) == ["ftyp", "moov"], "the init segment comes first");
         for _ in 0..60 {
             let fragment = viewer.bytes().await?;
-            ensure!(boxes(&fragment) == ["prft", "moof", "mdat"], "one fragment: {:?}", boxes(&fragment));
+            ensure!(
+                boxes(&fragment) == ["prft", "moof", "mdat"],
+                "one fragment: {:?}",
+                boxes(&fragment)
+            );
         }
         let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
-        ensure!(crate::recording::stream(&status, "main")?["viewers"] == 1, "the viewer is counted: {status}");
+        ensure!(
+            crate::recording::stream(&status, "main")?["viewers"] == 1,
+            "the viewer is counted: {status}"
+        );
         server.stop().await;
         Ok(())
     });
@@ -110,7 +129,8 @@ fn a_viewer_that_waits_for_a_camera_sees_it_when_it_comes_back() {
         server.stop().await;
         let waiting = viewer.until_message("waiting").await?;
         ensure!(waiting["problem"]["hint"].is_string(), "the viewer is told what to do: {waiting}");
-        let options = tarsier_demo::DemoOptions { listen: address, cameras: 1, ..Default::default() };
+        let options =
+            tarsier_demo::DemoOptions { listen: address, cameras: 1, ..Default::default() };
         let server = tarsier_demo::DemoServer::start(options).await?;
         viewer.until_message("init").await?;
         viewer.until_pictures(5).await?;
@@ -128,7 +148,8 @@ fn live_is_there_again_after_the_hub_was_killed() {
         until_written(&hub, &id, 30).await?;
         let port = hub.port();
         hub.kill().await?;
-        let hub = HubProcess::start(folder.path(), &HubOptions { port, ..HubOptions::default() }).await?;
+        let hub =
+            HubProcess::start(folder.path(), &HubOptions { port, ..HubOptions::default() }).await?;
         let mut viewer = Viewer::open(&hub, &id, "main").await?;
         viewer.until_message("init").await?;
         viewer.until_pictures(30).await?;

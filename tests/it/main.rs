@@ -21,7 +21,8 @@ use tarsier_types::{Credentials, Secret, StreamKind};
 
 /// Runs one journey on a runtime of its own.
 fn journey(steps: impl Future<Output = anyhow::Result<()>>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let within = Duration::from_secs(240);
         match tokio::time::timeout(within, steps).await {
@@ -45,10 +46,15 @@ async fn cameras(count: u16) -> anyhow::Result<DemoServer> {
 }
 
 /// Demo cameras that want a password.
-async fn guarded_cameras(auth: AuthScheme, username: &str, password: &str) -> anyhow::Result<DemoServer> {
+async fn guarded_cameras(
+    auth: AuthScheme,
+    username: &str,
+    password: &str,
+) -> anyhow::Result<DemoServer> {
     let credentials =
         Credentials { username: username.to_owned(), password: Secret::new(password.to_owned()) };
-    Ok(DemoServer::start(DemoOptions { credentials: Some(credentials), auth, ..free_port() }).await?)
+    Ok(DemoServer::start(DemoOptions { credentials: Some(credentials), auth, ..free_port() })
+        .await?)
 }
 
 fn free_port() -> DemoOptions {

@@ -31,7 +31,8 @@ fn every_picture_that_came_is_on_disk_across_a_segment_border() {
         let id = hub.add_camera(&camera(&server, 1, "Front door")).await?;
         hub.until_state(&id, "recording", Duration::from_secs(20)).await?;
         // Segments of 60 s are cut at each full minute: the second one is there within two.
-        let path = format!("/api/v1/cameras/{id}/main/segments");
+        let path =
+            format!("/api/v1/cameras/{id}/main/segments?from_utc_ms=0&to_utc_ms=4000000000000");
         hub.until("two segments", &path, Duration::from_secs(130), |list| {
             (list["items"].as_array()?.len() >= 2).then_some(())
         })
@@ -53,14 +54,21 @@ fn every_picture_that_came_is_on_disk_across_a_segment_border() {
             ensure!(meta.camera.as_str() == id, "the file names its camera");
             if let Some(end) = last_end.replace(meta.start + scan.duration) {
                 let hole = meta.start.millis_since(end).abs();
-                ensure!(hole <= 2, "neighbours join: {hole} ms between {end:?} and {:?}", meta.start);
+                ensure!(
+                    hole <= 2,
+                    "neighbours join: {hole} ms between {end:?} and {:?}",
+                    meta.start
+                );
             }
             pictures += pictures_in(file, &scan)?;
             on_disk += u64::from(scan.units);
             length += scan.duration;
         }
         let came = main["units_in"].as_u64().context("units_in")?;
-        ensure!(on_disk >= came, "{came} access units had come by the last look, {on_disk} are on disk");
+        ensure!(
+            on_disk >= came,
+            "{came} access units had come by the last look, {on_disk} are on disk"
+        );
         // The camera's clock says 40 ms a picture: one lost or doubled would show against the length of the files.
         let expected = length.to_millis() / 40;
         ensure!(pictures == expected, "{pictures} pictures in files of {expected} times 40 ms");
@@ -100,9 +108,15 @@ fn paused_recording_leaves_a_planned_gap_and_live_goes_on() {
         let (_folder, hub) = hub().await?;
         let id = hub.add_camera(&camera(&server, 1, "Hall")).await?;
         until_written(&hub, &id, 50).await?;
-        let (status, _) = hub.call("PUT", "/api/v1/recording", Some(&json!({ "paused": true }))).await?;
+        let (status, _) =
+            hub.call("PUT", "/api/v1/recording", Some(&json!({ "paused": true }))).await?;
         ensure!(status == 200, "pausing answers 200, not {status}");
-        hub.until_state(&id, "live", Duration::from_secs(20)).await?;
+        let live = hub.until_state(&id, "live", Duration::from_secs(20)).await?;
+        let since = live["since_utc_ms"].as_i64().context("since")?;
+        hub.until("three seconds of pause", "/api/v1/system", Duration::from_secs(20), |system| {
+            (system["now_utc_ms"].as_i64()? > since + 3_000).then_some(())
+        })
+        .await?;
         hub.call("PUT", "/api/v1/recording", Some(&json!({ "paused": false }))).await?;
         hub.until_state(&id, "recording", Duration::from_secs(20)).await?;
         let now = hub.get("/api/v1/system").await?["now_utc_ms"].as_i64().context("now")?;
@@ -137,5 +151,9 @@ pub(crate) async fn until_written(
 /// A stream's part of a camera's status.
 pub(crate) fn stream(status: &Value, name: &str) -> anyhow::Result<Value> {
     let streams = status["streams"].as_array().context("no streams")?;
-    streams.iter().find(|stream| stream["stream"] == name).cloned().with_context(|| format!("no {name} in {status}"))
+    streams
+        .iter()
+        .find(|stream| stream["stream"] == name)
+        .cloned()
+        .with_context(|| format!("no {name} in {status}"))
 }

@@ -17,14 +17,25 @@ fn every_route_of_the_api_wants_a_token() {
             if ["/healthz", "/readyz"].contains(&path.as_str()) {
                 continue;
             }
-            let real = path.replace("{id}", "x").replace("{camera}", "x").replace("{stream}", "main");
-            let real = real.replace("{file}", "1.mp4").replace("{start}", "1.mp4").replace("{start_utc_ms}", "1");
-            for method in methods.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase()) {
+            let real =
+                path.replace("{id}", "x").replace("{camera}", "x").replace("{stream}", "main");
+            let real = real
+                .replace("{file}", "1.mp4")
+                .replace("{start}", "1.mp4")
+                .replace("{start_utc_ms}", "1");
+            for method in
+                methods.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase())
+            {
                 let Ok(method) = method.parse::<reqwest::Method>() else { continue };
-                let answer = client.request(method.clone(), format!("{}{real}", hub.url)).send().await?;
+                let answer =
+                    client.request(method.clone(), format!("{}{real}", hub.url)).send().await?;
                 let status = answer.status().as_u16();
-                let problem: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
-                ensure!(status == 401 && problem["code"] == "unauthorized", "{method} {path}: {status} {problem}");
+                let problem: Value =
+                    serde_json::from_str(&answer.text().await?).unwrap_or_default();
+                ensure!(
+                    status == 401 && problem["code"] == "unauthorized",
+                    "{method} {path}: {status} {problem}"
+                );
                 asked += 1;
             }
         }
@@ -42,20 +53,37 @@ fn a_viewer_of_one_camera_sees_that_one_and_changes_nothing() {
         let other = hub.add_camera(&camera(&server, 2, "Other")).await?;
         hub.token = token(folder.path(), &["--role", "viewer", "--camera", &mine]).await?;
         let list = hub.get("/api/v1/cameras").await?;
-        let ids: Vec<&str> = list["items"].as_array().into_iter().flatten().filter_map(|c| c["id"].as_str()).collect();
+        let ids: Vec<&str> = list["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c["id"].as_str())
+            .collect();
         ensure!(ids == [mine.as_str()], "only its own camera is listed: {ids:?}");
         for (method, path, expected) in [
             ("GET", format!("/api/v1/cameras/{mine}/status"), 200),
             ("GET", format!("/api/v1/cameras/{other}/status"), 403),
-            ("GET", format!("/api/v1/cameras/{other}/main/segments"), 403),
+            (
+                "GET",
+                format!(
+                    "/api/v1/cameras/{other}/main/segments?from_utc_ms=0&to_utc_ms=4000000000000"
+                ),
+                403,
+            ),
             ("GET", format!("/api/v1/cameras/{other}/main/still.jpg"), 403),
             ("DELETE", format!("/api/v1/cameras/{mine}"), 403),
             ("POST", "/api/v1/system/stop".to_owned(), 403),
         ] {
             let (status, problem) = hub.call(method, &path, None).await?;
-            ensure!(status == expected, "{method} {path}: {expected} is expected, not {status} {problem}");
+            ensure!(
+                status == expected,
+                "{method} {path}: {expected} is expected, not {status} {problem}"
+            );
         }
-        ensure!(crate::live::Viewer::open(&hub, &other, "main").await.is_err(), "live of the other is refused");
+        ensure!(
+            crate::live::Viewer::open(&hub, &other, "main").await.is_err(),
+            "live of the other is refused"
+        );
         crate::live::Viewer::open(&hub, &mine, "main").await?;
         server.stop().await;
         Ok(())
@@ -69,10 +97,14 @@ fn other_web_sites_are_refused() {
         let client = reqwest::Client::new();
         let url = format!("{}/api/v1/system", hub.url);
         for (name, value) in [("host", "evil.example"), ("origin", "https://evil.example")] {
-            let answer = client.get(&url).bearer_auth(&hub.token).header(name, value).send().await?;
+            let answer =
+                client.get(&url).bearer_auth(&hub.token).header(name, value).send().await?;
             let status = answer.status().as_u16();
             let problem: Value = answer.json().await?;
-            ensure!(status == 403 && problem["code"] == "foreign_origin", "{name}: {value}: {status} {problem}");
+            ensure!(
+                status == 403 && problem["code"] == "foreign_origin",
+                "{name}: {value}: {status} {problem}"
+            );
         }
         Ok(())
     });

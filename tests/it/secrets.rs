@@ -19,7 +19,8 @@ fn a_password_is_found_nowhere() {
         let mut new = camera(&server, 1, "Vault");
         let plain = new["main"]["url"].as_str().context("url")?.to_owned();
         // Pasted as people do: inside the URL.
-        new["main"]["url"] = json!(plain.replacen("rtsp://", &format!("rtsp://admin:{CANARY}@"), 1));
+        new["main"]["url"] =
+            json!(plain.replacen("rtsp://", &format!("rtsp://admin:{CANARY}@"), 1));
         let id = hub.add_camera(&new).await?;
         until_written(&hub, &id, 30).await?;
         let mut answers = String::new();
@@ -36,8 +37,10 @@ fn a_password_is_found_nowhere() {
             answers.push_str(&String::from_utf8_lossy(&body));
         }
         // Errors too: a refused test, and a camera that goes away.
-        let wrong = json!({ "url": plain, "username": "admin", "password": format!("{CANARY}-wrong") });
-        answers.push_str(&hub.call("POST", "/api/v1/cameras/test", Some(&wrong)).await?.1.to_string());
+        let wrong =
+            json!({ "url": plain, "username": "admin", "password": format!("{CANARY}-wrong") });
+        answers
+            .push_str(&hub.call("POST", "/api/v1/cameras/test", Some(&wrong)).await?.1.to_string());
         let processes = process_list()?;
         ensure!(processes.contains("tarsier-recorder"), "the recorder is in the process list");
         server.stop().await;
@@ -60,7 +63,8 @@ fn a_password_is_found_nowhere() {
                 if path.is_dir() {
                     folders.push(path);
                 } else if let Ok(bytes) = std::fs::read(&path) {
-                    let is_in = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+                    let is_in =
+                        bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
                     ensure!(!is_in, "{} holds the password", path.display());
                 }
             }

@@ -35,6 +35,10 @@ pub fn main<O: OpenSource>(engine: Engine, opener: O) -> ! {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // The hub's log, which these lines go to, has the time.
+        .without_time()
+        // Standard error ends with the hub that read it; a recorder outlives that, and must not panic over a log line.
+        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("TARSIER_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,retina=error")),

@@ -236,40 +236,37 @@ impl Actor {
         let now = self.clock.mono();
         let accepted = match self.recorders.get_mut(&camera) {
             Some(recorder) if self.stopping.is_none() => {
-                let is_child = recorder.process.as_ref().is_some_and(|process| process.pid == pid);
                 let is_same = protocol == PROTOCOL
                     && recorder
                         .wanted
                         .as_ref()
                         .is_some_and(|(config, _)| config.config_hash == config_hash);
                 let is_adopted = recorder.process.is_none() && is_same;
-                if is_adopted {
-                    recorder.judge.adopted(engine, now);
-                    let sample = Sample::default();
-                    recorder.process =
-                        Some(Process { pid, is_child: false, started, sample, must_end_by: None });
-                } else if recorder.process.is_none() {
-                    // Of another configuration: it must be gone before its successor connects to the camera.
-                    let process = Process {
+                if recorder.process.is_none() {
+                    // One of another configuration must be gone before its successor connects to the camera.
+                    recorder.process = Some(Process {
                         pid,
                         is_child: false,
                         started,
                         sample: Sample::default(),
-                        must_end_by: Some(now + REPLACE_PATIENCE),
-                    };
-                    recorder.process = Some(process);
-                }
-                let is_ours = recorder.process.as_ref().is_some_and(|process| process.pid == pid);
-                if is_ours {
-                    recorder.judge.heard(now);
-                    recorder.connection = Some(Connection { number, commands: commands.clone() });
+                        must_end_by: (!is_same).then_some(now + REPLACE_PATIENCE),
+                    });
                 }
                 if is_adopted {
+                    recorder.judge.adopted(engine, now);
                     let report =
                         Report::Started { camera: camera.clone(), pid, engine, adopted: true };
                     let _ = self.reports.send(report).await;
                 }
-                (is_ours && (is_child || is_adopted)).then(|| recorder.watched.clone())
+                let process = recorder.process.as_ref().filter(|process| process.pid == pid);
+                if process.is_some() {
+                    recorder.judge.heard(now);
+                    recorder.connection = Some(Connection { number, commands: commands.clone() });
+                }
+                // One that was replaced before it had connected is told to stop now.
+                process
+                    .is_some_and(|process| process.must_end_by.is_none())
+                    .then(|| recorder.watched.clone())
             }
             _ => None,
         };
@@ -298,6 +295,8 @@ impl Actor {
         let Some(process) = recorder.process.take_if(|process| process.pid == pid) else { return };
         recorder.connection = None;
         let was_asked = process.must_end_by.is_some();
+        // However it ended: it was what we wanted, and nobody needs to be told.
+        let code = if was_asked { Some(ExitCode::Done) } else { code };
         let restart = if recorder.wanted.is_none() {
             None
         } else if was_asked {
@@ -447,11 +446,8 @@ async fn say(recorder: &Recorder, command: ToRecorder) {
 
 async fn ask_to_stop(recorder: &mut Recorder, now: Mono) {
     say(recorder, ToRecorder::Stop).await;
-    let is_connected = recorder.connection.is_some();
     if let Some(process) = &mut recorder.process {
-        // One that cannot be asked has nothing to close that a kill would lose more of.
-        let patience = if is_connected { REPLACE_PATIENCE } else { Duration::from_secs(1) };
-        process.must_end_by.get_or_insert(now + patience);
+        process.must_end_by.get_or_insert(now + REPLACE_PATIENCE);
     }
 }
 

@@ -202,6 +202,22 @@ async function journey() {
     assert(session.notifications.length === before + 1, `one camera, one note: ${JSON.stringify(session.notifications)}`);
   });
 
+  await step("a hub that is killed is started again by the window, and the recorders never notice", async () => {
+    const { pid } = hub.file();
+    const recorders = async () =>
+      (await hub.api("GET", "/api/v1/recorders")).items.map((recorder) => recorder.pid).sort().join();
+    const before = await recorders();
+    process.kill(pid, "SIGKILL");
+    await until("another hub answers", START, async () => hub.file().pid !== pid && (await recorders()) === before);
+    await until("the tray says that all is well", START, async () => (await line()) === "Recording 3 cameras");
+    await until("the page shows all three live again", START, () =>
+      inPage(`
+        const players = [...document.querySelectorAll("[data-player=live]")];
+        return players.length === 3 && players.every((player) => player.dataset.state === "playing");`),
+    );
+    takePicture("hub-back");
+  });
+
   await step("kill -9 of the window stops no recording", async () => {
     const { pid } = hub.file();
     process.kill(windowPid, "SIGKILL");
