@@ -206,7 +206,7 @@ fn spawn(place: &Place, program: &Path, port: u16) -> Result<Child, FindHubError
         command.arg("--demo").arg(cameras.to_string());
     }
     command.args(&place.hub_args);
-    command.stdin(Stdio::null()).stdout(out).stderr(err);
+    command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(out).stderr(err);
     detach(&mut command);
     tracing::info!(program = %program.display(), port, "starting the hub");
     Command::from(command)

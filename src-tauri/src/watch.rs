@@ -21,6 +21,8 @@ use crate::{toast, window};
 
 /// How often the hub is asked how it is, beside its events.
 const ASK_EVERY: Duration = Duration::from_secs(3);
+/// How soon it is asked again when it gave no answer.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// So many questions without an answer, and the hub is looked for anew.
 const MAX_UNANSWERED: u32 = 3;
 /// How long to wait before a hub that could not be had is tried again without a click.
@@ -135,6 +137,7 @@ impl Watch {
                         self.draw(&Known::Nothing);
                         return Lost::Hub;
                     }
+                    ask.reset_after(ASK_AGAIN_AFTER);
                 }
             }
             self.draw(&known);
