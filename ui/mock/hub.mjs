@@ -9,6 +9,7 @@ const PORT = Number(process.env.PORT ?? 8787);
 const CODECS = "avc1.64001e";
 const MIME = `video/mp4; codecs="${CODECS}"`;
 const PART_UNITS = FPS * 4;
+// Long enough to overflow everything that it can.
 const NAMES = [
   "Garden",
   "Front door",
