@@ -28,7 +28,7 @@ fn journey(steps: impl Future<Output = anyhow::Result<()>>) {
         match tokio::time::timeout(within, steps).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => panic!("{error:?}"),
-            Err(_) => panic!("the journey is not over after {within:?}"),
+            Err(elapsed) => panic!("{elapsed}: the journey is not over after {within:?}"),
         }
     });
 }

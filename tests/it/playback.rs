@@ -73,7 +73,7 @@ fn what_was_recorded_is_on_the_timeline_in_a_playlist_and_as_a_still() {
 
         let still = format!(
             "/api/v1/cameras/{id}/main/still.jpg?at_utc_ms={}&max_width=320",
-            (start + end) / 2
+            i64::midpoint(start, end)
         );
         let (status, jpeg) = hub.get_bytes(&still).await?;
         ensure!(status == 200 && jpeg.starts_with(&[0xff, 0xd8, 0xff]), "a JPEG, not {status}");
