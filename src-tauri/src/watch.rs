@@ -85,10 +85,8 @@ impl Watch {
                 Ok(hub) => {
                     self.turn_to(&hub);
                     match self.stay_with(&hub).await {
-                        Lost::Hub => {
-                            tracing::warn!("the hub does not answer any more");
-                            self.show(Page::Starting);
-                        }
+                        // The page stays: it finds the next hub at the same address by itself.
+                        Lost::Hub => tracing::warn!("the hub does not answer any more"),
                         Lost::Token => tracing::info!("the hub wants a new token"),
                         Lost::Stopped => return self.app.exit(0),
                     }
