@@ -12,8 +12,8 @@ pub(crate) const PROGRAMS: [(&str, &str); 4] = [
     ("tarsier-transcoder", "tarsier-transcoder"),
 ];
 
-/// The window, as (package, program).
-pub(crate) const WINDOW: (&str, &str) = ("tarsier", "tarsier");
+/// The window's.
+pub(crate) const WINDOW: &str = "tarsier";
 
 /// Is the window built, too?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,16 @@ pub(crate) fn ui() -> Result<()> {
 pub(crate) fn programs(window: Window, profile: Profile) -> Result<()> {
     let mut build = cargo();
     build.arg("build");
-    for (package, _) in PROGRAMS {
-        build.args(["--package", package]);
-    }
-    if window == Window::With {
-        build.args(["--package", WINDOW.0]);
+    match window {
+        // As `cargo test --workspace` will, so that no crate is built twice with other features.
+        Window::With => {
+            build.args(["--workspace", "--exclude", "tarsier-xtask", "--exclude", "tarsier-tests"]);
+        }
+        Window::Without => {
+            for (package, _) in PROGRAMS {
+                build.args(["--package", package]);
+            }
+        }
     }
     if profile == Profile::Release {
         build.arg("--release");

@@ -153,7 +153,7 @@ fn look_into(installer: &Path, wanted: &Needs) -> Result<()> {
             return Ok(());
         }
     };
-    let names = PROGRAMS.iter().map(|(_, name)| *name).chain([WINDOW.1]);
+    let names = PROGRAMS.iter().map(|(_, name)| *name).chain([WINDOW]);
     if let Some(name) = names.into_iter().find(|name| !holds(&listing, name)) {
         bail!("{} does not hold {name}:\n{listing}", installer.display());
     }
@@ -173,8 +173,11 @@ fn look_into(installer: &Path, wanted: &Needs) -> Result<()> {
     Ok(())
 }
 
+/// Listings begin a path by `./`, `/` or neither.
 fn holds(listing: &str, name: &str) -> bool {
-    listing.lines().any(|line| line.ends_with(&format!("/usr/bin/{name}")))
+    let wanted = format!("usr/bin/{name}");
+    let paths = listing.lines().filter_map(|line| line.split_whitespace().next_back());
+    paths.map(|path| path.trim_start_matches(['.', '/'])).any(|path| path == wanted)
 }
 
 #[cfg(test)]
@@ -185,6 +188,10 @@ mod tests {
     fn a_program_counts_only_where_it_is_found_by_its_name() {
         let listing = "-rwxr-xr-x root/root 1 2026-11-21 ./usr/bin/tarsier-recorder-libav\n";
         assert!(holds(listing, "tarsier-recorder-libav"));
+        assert!(holds(
+            "-rwxr-xr-x 0/0 1 2026-11-21 04:36 usr/bin/tarsierd\n/usr/bin/tarsier\n",
+            "tarsierd"
+        ));
         assert!(
             !holds(listing, "tarsier-recorder"),
             "the end of one name is not the other program"
