@@ -44,7 +44,7 @@ const page = await browser.newPage({
 });
 page.setDefaultTimeout(15_000);
 const broken = [];
-page.on("pageerror", (error) => broken.push(error.stack ?? error.message));
+page.on("pageerror", (error) => broken.push(`${error.name}: ${error.message}\n${error.stack}`));
 page.on("console", (message) => {
   // A blocked resource would be a hole in the content security policy, or in the page.
   if (message.text().includes("Content Security Policy"))
