@@ -23,20 +23,40 @@ pub(crate) struct Options {
     cameras: u16,
     seconds: u64,
     windows: usize,
+    streams: Streams,
+}
+
+/// Which of `record`'s two parts to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    All,
+    Main,
+    Both,
 }
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().context("which bench? record | live | index | start")?;
-    let mut options = Options { json: None, cameras: 16, seconds: 30, windows: 3 };
+    let mut options =
+        Options { json: None, cameras: 16, seconds: 30, windows: 3, streams: Streams::All };
     while let Some(argument) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--json" => options.json = Some(value.into()),
             "--cameras" => options.cameras = value.parse().context("--cameras")?,
             "--seconds" => options.seconds = value.parse().context("--seconds")?,
+            "--streams" => {
+                options.streams = match value.as_str() {
+                    "all" => Streams::All,
+                    "main" => Streams::Main,
+                    "both" => Streams::Both,
+                    other => bail!("--streams {other}: all, main or both"),
+                }
+            }
             "--windows" => options.windows = value.parse().context("--windows")?,
-            _ => bail!("{argument} is not understood; known: --json --cameras --seconds --windows"),
+            _ => bail!(
+                "{argument} is not understood; known: --json --cameras --seconds --windows --streams"
+            ),
         }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
-use tarsier_tests::hub::{HubOptions, HubProcess, program};
+use tarsier_tests::hub::{Account, HubOptions, HubProcess, program, stderr_of};
 use tokio::process::{Child, Command};
 
-use crate::Options;
 use crate::proc::{cpu_seconds, pss_mb, rss_mb};
 use crate::table::{Row, Table, median};
+use crate::{Options, Streams};
 
 /// A demo camera server, killed when dropped.
 pub(crate) struct Cameras {
@@ -175,11 +175,17 @@ pub(crate) async fn add_cameras(
     Ok(ids)
 }
 
-async fn measure(
-    options: &Options,
-    cameras: &Cameras,
-    subs: bool,
-) -> anyhow::Result<(Vec<f64>, Vec<f64>, f64, f64, f64, String)> {
+struct Measured {
+    our_cpu: Vec<f64>,
+    their_cpu: Vec<f64>,
+    our_pss_mb: f64,
+    their_pss_mb: f64,
+    hub_rss_mb: f64,
+    hub_cpu_percent: f64,
+    counts: String,
+}
+
+async fn measure(options: &Options, cameras: &Cameras, subs: bool) -> anyhow::Result<Measured> {
     let folder = tempfile::tempdir()?;
     let hub = HubProcess::start(&folder.path().join("hub"), &HubOptions::default()).await?;
     let ids = add_cameras(&hub, cameras, options.cameras, subs).await?;
@@ -187,53 +193,53 @@ async fn measure(
     tokio::time::sleep(Duration::from_secs(10)).await;
     let (ours, _) = recorders(&hub).await?;
     let theirs = peers.pids();
-    let minutes =
-        f64::from(options.cameras) * Duration::from_secs(options.seconds).as_secs_f64() / 60.0;
-    let (mut our_cpu, mut their_cpu) = (Vec::new(), Vec::new());
+    let window = Duration::from_secs(options.seconds).as_secs_f64();
+    let minutes = f64::from(options.cameras) * window / 60.0;
+    let (mut our_cpu, mut their_cpu, mut hub_cpu) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.windows {
-        let before = (sum(&ours, cpu_seconds), sum(&theirs, cpu_seconds));
+        let before = (sum(&ours, cpu_seconds), sum(&theirs, cpu_seconds), cpu_seconds(hub.pid()));
         tokio::time::sleep(Duration::from_secs(options.seconds)).await;
         our_cpu.push((sum(&ours, cpu_seconds) - before.0) / minutes);
         their_cpu.push((sum(&theirs, cpu_seconds) - before.1) / minutes);
+        hub_cpu.push((cpu_seconds(hub.pid()) - before.2) / window * 100.0);
     }
     let count = f64::from(options.cameras);
-    let our_pss = sum(&ours, pss_mb) / count;
-    let their_pss = sum(&theirs, pss_mb) / count;
-    let hub_rss = rss_mb(hub.pid());
-    let counts = stop_and_count(hub, &ids).await?;
-    Ok((our_cpu, their_cpu, our_pss, their_pss, hub_rss, counts))
+    let (our_pss_mb, their_pss_mb) = (sum(&ours, pss_mb) / count, sum(&theirs, pss_mb) / count);
+    let (hub_rss_mb, hub_cpu_percent) = (rss_mb(hub.pid()), median(&hub_cpu));
+    drop(peers);
+    let counts = stop_and_count(hub, ids.len()).await?;
+    Ok(Measured {
+        our_cpu,
+        their_cpu,
+        our_pss_mb,
+        their_pss_mb,
+        hub_rss_mb,
+        hub_cpu_percent,
+        counts,
+    })
 }
 
-/// Stops the hub and reads every file: units that came, units on disk.
-async fn stop_and_count(hub: HubProcess, ids: &[String]) -> anyhow::Result<String> {
+/// Stops the hub and reads every file: what came must be in them, one for one.
+async fn stop_and_count(hub: HubProcess, cameras: usize) -> anyhow::Result<String> {
     let (_, restarts) = recorders(&hub).await?;
-    let footage = hub.footage();
-    // Paused: every file is closed, and what came until then is on disk while the counters can still be asked.
-    let mut lost = 0;
-    let (mut came, mut on_disk) = (0, 0);
-    for id in ids {
-        let path = format!("/api/v1/cameras/{id}/status");
-        let status = hub.get(&path).await?;
-        for stream in
-            status["streams"].as_array().into_iter().flatten().filter(|s| s["stream"] == "main")
-        {
-            came += stream["units_in"].as_u64().unwrap_or_default();
-            on_disk += stream["units_on_disk"].as_u64().unwrap_or_default();
-            lost += stream["units_lost"].as_u64().unwrap_or_default();
-        }
-    }
+    let (footage, data_dir) = (hub.footage(), hub.data_dir().to_owned());
     hub.stop().await?;
+    let account = Account::read(&stderr_of(&data_dir), "main");
     let in_files: u64 = tarsier_tests::footage::files(&footage)
         .iter()
         .map(|path| Ok(u64::from(tarsier_tests::footage::scan(path)?.units)))
         .sum::<anyhow::Result<u64>>()?;
+    let Account { recorders, came, on_disk, lost } = account;
     ensure!(
-        in_files >= on_disk,
-        "{on_disk} access units were reported as synced, the files hold {in_files}"
+        recorders == u64::try_from(cameras)?,
+        "{recorders} of {cameras} recorders said what they did"
+    );
+    ensure!(
+        came == in_files + lost && on_disk == in_files,
+        "{came} access units came, {on_disk} counted as written, {in_files} in the files, {lost} lost"
     );
     Ok(format!(
-        "access units: {came} came by the last look, {on_disk} were synced by then, {lost} lost; {in_files} in the files after \
-         the stop; {restarts} restarts"
+        "{came} access units came, {in_files} are in the files, {lost} lost, {restarts} recorders restarted"
     ))
 }
 
@@ -242,60 +248,56 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     let (main, sub) = films(Path::new("target/bench")).await?;
     let cameras = Cameras::start(options.cameras, &main, &sub).await?;
     let before = cpu_seconds(cameras.pid());
-    let alone = measure(options, &cameras, false).await?;
-    let both = measure(options, &cameras, true).await?;
+    let mut conditions = vec![format!(
+        "{} cameras, 1080p25 H.264 4 Mbit/s + AAC; {} windows of {} s; both recorders at the same time",
+        options.cameras, options.windows, options.seconds
+    )];
+    let mut rows = Vec::new();
+    let parts = [
+        (Streams::Main, "main only", "at most 0.5x"),
+        (Streams::Both, "main recorded, sub connected", ""),
+    ];
+    for (streams, name, goal) in parts {
+        if options.streams != Streams::All && options.streams != streams {
+            continue;
+        }
+        let measured = measure(options, &cameras, streams == Streams::Both).await?;
+        conditions.push(format!("{name}: {}", measured.counts));
+        conditions.push(format!(
+            "{name}: windows {:.3?}, ffmpeg (main only) {:.3?} CPU-s per camera-minute",
+            measured.our_cpu, measured.their_cpu
+        ));
+        let peer = |value| Some(("ffmpeg -c copy -f segment".to_owned(), value));
+        rows.push(Row {
+            metric: format!("CPU, {name}"),
+            unit: "CPU-s per camera-minute",
+            ours: median(&measured.our_cpu),
+            peer: peer(median(&measured.their_cpu)),
+            goal: goal.to_owned(),
+        });
+        rows.push(Row {
+            metric: format!("memory (PSS), {name}"),
+            unit: "MB per recorder",
+            ours: measured.our_pss_mb,
+            peer: peer(measured.their_pss_mb),
+            goal: "at most 8 MB".to_owned(),
+        });
+        rows.push(Row {
+            metric: format!("hub memory, {name}"),
+            unit: "MB (RSS)",
+            ours: measured.hub_rss_mb,
+            peer: None,
+            goal: String::new(),
+        });
+        rows.push(Row {
+            metric: format!("hub CPU, {name}, nobody watching"),
+            unit: "% of one core",
+            ours: measured.hub_cpu_percent,
+            peer: None,
+            goal: String::new(),
+        });
+    }
     let served = cpu_seconds(cameras.pid()) - before;
-    let goal = "at most 0.5x".to_owned();
-    let row = |metric: &str, unit, ours, theirs, goal: String| Row {
-        metric: metric.to_owned(),
-        unit,
-        ours,
-        peer: Some(("ffmpeg -c copy -f segment".to_owned(), theirs)),
-        goal,
-    };
-    Ok(Table {
-        name: "record",
-        conditions: vec![
-            format!(
-                "{} cameras, 1080p25 H.264 4 Mbit/s + AAC; {} windows of {} s; both recorders at the same time",
-                options.cameras, options.windows, options.seconds
-            ),
-            format!("main only: {}", alone.5),
-            format!("main and sub: {}", both.5),
-            format!("windows, main only: ours {:.3?}, peer {:.3?}", alone.0, alone.1),
-            format!("windows, main and sub: ours {:.3?}, peer (main only) {:.3?}", both.0, both.1),
-            format!("the camera server used {served:.1} CPU seconds"),
-        ],
-        rows: vec![
-            row("CPU, main", "CPU-s per camera-minute", median(&alone.0), median(&alone.1), goal),
-            row(
-                "CPU, main and sub connected",
-                "CPU-s per camera-minute",
-                median(&both.0),
-                median(&both.1),
-                String::new(),
-            ),
-            row(
-                "memory (PSS), main",
-                "MB per recorder",
-                alone.2,
-                alone.3,
-                "at most 8 MB".to_owned(),
-            ),
-            row(
-                "memory (PSS), main and sub",
-                "MB per recorder",
-                both.2,
-                both.3,
-                "at most 8 MB".to_owned(),
-            ),
-            Row {
-                metric: "hub memory".to_owned(),
-                unit: "MB (RSS)",
-                ours: both.4,
-                peer: None,
-                goal: String::new(),
-            },
-        ],
-    })
+    conditions.push(format!("the camera server used {served:.1} CPU seconds"));
+    Ok(Table { name: "record", conditions, rows })
 }

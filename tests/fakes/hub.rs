@@ -219,6 +219,45 @@ impl HubProcess {
     }
 }
 
+/// What the hubs of a data folder wrote to standard error.
+pub fn stderr_of(data_dir: &Path) -> String {
+    std::fs::read_to_string(data_dir.join("stderr.log")).unwrap_or_default()
+}
+
+/// What recorders say at their end, added up for one stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Recorders that ended.
+    pub recorders: u64,
+    /// Access units that came.
+    pub came: u64,
+    /// Access units that were written and synced.
+    pub on_disk: u64,
+    /// Access units that could not be stored.
+    pub lost: u64,
+}
+
+impl Account {
+    /// Reads `main ended: 250 access units came, 249 are on disk, 1 lost` from a hub's log.
+    pub fn read(log: &str, stream: &str) -> Self {
+        let mut account = Self::default();
+        for line in log.lines() {
+            let Some((_, said)) = line.split_once(&format!("{stream} ended: ")) else { continue };
+            let numbers: Vec<u64> = said
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            if let [came, on_disk, lost] = numbers[..] {
+                account.recorders += 1;
+                account.came += came;
+                account.on_disk += on_disk;
+                account.lost += lost;
+            }
+        }
+        account
+    }
+}
+
 /// A token by `tarsierd token`.
 pub async fn token(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = Command::new(program("tarsierd")?)

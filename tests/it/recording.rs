@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tarsier_tests::footage;
+use tarsier_tests::hub::{Account, stderr_of};
 use tarsier_types::{Ticks, Track};
 
 use crate::{camera, cameras, hub, journey};
@@ -27,7 +28,7 @@ fn pictures_in(path: &std::path::Path, scan: &tarsier_segment::Scan) -> anyhow::
 fn every_picture_that_came_is_on_disk_across_a_segment_border() {
     journey(async {
         let server = cameras(1).await?;
-        let (_folder, hub) = hub().await?;
+        let (folder, hub) = hub().await?;
         let id = hub.add_camera(&camera(&server, 1, "Front door")).await?;
         hub.until_state(&id, "recording", Duration::from_secs(20)).await?;
         // Segments of 60 s are cut at each full minute: the second one is there within two.
@@ -64,10 +65,10 @@ fn every_picture_that_came_is_on_disk_across_a_segment_border() {
             on_disk += u64::from(scan.units);
             length += scan.duration;
         }
-        let came = main["units_in"].as_u64().context("units_in")?;
+        let account = Account::read(&stderr_of(folder.path()), "main");
         ensure!(
-            on_disk >= came,
-            "{came} access units had come by the last look, {on_disk} are on disk"
+            account.came == on_disk && account.lost == 0,
+            "access units in = access units on disk: {account:?}, {on_disk} in the files"
         );
         // The camera's clock says 40 ms a picture: one lost or doubled would show against the length of the files.
         let expected = length.to_millis() / 40;

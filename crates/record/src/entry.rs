@@ -241,6 +241,15 @@ async fn run<O: OpenSource>(
     if let Some(files) = Arc::into_inner(files) {
         tokio::task::spawn_blocking(move || files.finish()).await.context("close the files")?;
     }
+    for (kind, stream) in &streams {
+        let last = stream.counters.heartbeat(clock.mono(), clock.utc());
+        tracing::info!(
+            "{kind} ended: {} access units came, {} are on disk, {} lost",
+            last.video_units + last.audio_units,
+            last.units_on_disk,
+            last.units_lost
+        );
+    }
     hub.fact(heartbeat(&streams, clock.mono(), clock));
     hub.flush(GOODBYE).await;
     Ok(exit)

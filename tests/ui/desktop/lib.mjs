@@ -75,7 +75,9 @@ export function pidsOf(file, argument) {
     .filter((pid) => {
       try {
         const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return readlinkSync(`/proc/${pid}/exe`) === file && args.includes(argument);
+        // A program that was built anew meanwhile is called "… (deleted)".
+        const runs = readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "");
+        return runs === file && args.includes(argument);
       } catch {
         return false; // it ended meanwhile
       }
