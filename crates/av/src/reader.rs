@@ -16,15 +16,14 @@ use crate::assembly::{Assembly, Zero};
 use crate::burst::{Arrival, Delivery};
 use crate::fail::{Ending, Stage, source_error};
 use crate::libav::{Demuxer, StreamFacts, StreamMedium};
-use crate::location::{Location, Place, SOCKET_TIMEOUT};
-use crate::source::{Control, Message, Timeouts};
+use crate::location::{Location, SOCKET_TIMEOUT};
+use crate::source::{Message, Timeouts};
+use crate::watch::Watch;
 
 /// HLS comes segment by segment, of 10 s at most by common practice, and the playlist must be asked for in between.
 const SEGMENTS_PICTURES: Duration = Duration::from_secs(30);
 /// So many unreadable packets in a row are no hiccup any more (guess).
 const MAX_GARBLED: u32 = 100;
-/// A read that took longer than this had emptied the socket: it is worth while to let packets gather.
-const EMPTIED: Duration = Duration::from_millis(2);
 /// TEARDOWN: written, not waited for.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -32,7 +31,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub(crate) struct Reader {
     location: Location,
     timeouts: Timeouts,
-    control: Arc<Control>,
+    watch: Arc<Watch>,
     sender: mpsc::Sender<Message>,
 }
 
@@ -43,10 +42,10 @@ impl Reader {
     pub(crate) fn new(
         location: Location,
         timeouts: Timeouts,
-        control: Arc<Control>,
+        watch: Arc<Watch>,
         sender: mpsc::Sender<Message>,
     ) -> Self {
-        Self { location, timeouts, control, sender }
+        Self { location, timeouts, watch, sender }
     }
 
     /// Until it fails or is told to stop.
@@ -58,7 +57,7 @@ impl Reader {
     }
 
     fn play(&self) -> Result<(), SourceError> {
-        let watch = &self.control.watch;
+        let watch = &self.watch;
         let began = watch.clock().mono();
         watch.arm(began + self.timeouts.open);
         let mut demuxer = Demuxer::open(&self.location, watch).map_err(|error| {
@@ -96,7 +95,7 @@ impl Reader {
             return Ok(());
         }
         let (video, audio) = (video.index, audio.map(|audio| audio.index));
-        let watch = &self.control.watch;
+        let watch = &self.watch;
         let clock = watch.clock();
         let stall = if is_segments {
             self.timeouts.pictures.max(SEGMENTS_PICTURES)
@@ -138,7 +137,6 @@ impl Reader {
             if watch.has_expired() {
                 break Error::Exit;
             }
-            self.gather(asked, clock.mono());
         };
         if watch.is_stopped() {
             return Ok(());
@@ -154,7 +152,7 @@ impl Reader {
         while let Some(event) = assembly.poll() {
             self.say(Message::Event(event))?;
             // Time that was spent waiting for whoever listens is not the camera's.
-            let now = self.control.watch.clock().mono();
+            let now = self.watch.clock().mono();
             *last_picture = (*last_picture).max(now);
         }
         Ok(())
@@ -164,21 +162,8 @@ impl Reader {
         self.sender.blocking_send(message).map_err(|_| Gone)
     }
 
-    /// While nobody watches, packets gather in the socket for a while. Not over UDP: its buffer throws away.
-    fn gather(&self, asked: Mono, now: Mono) {
-        let patience = self.control.patience();
-        let emptied = now.since(asked) >= EMPTIED;
-        if !patience.is_zero()
-            && emptied
-            && !self.location.is_udp()
-            && !self.control.watch.is_stopped()
-        {
-            std::thread::park_timeout(patience);
-        }
-    }
-
     fn ending(&self) -> Ending {
-        if self.control.watch.has_expired() { Ending::Expired } else { Ending::ByItself }
+        if self.watch.has_expired() { Ending::Expired } else { Ending::ByItself }
     }
 }
 
@@ -200,14 +185,4 @@ fn streams(all: &[StreamFacts]) -> Result<Streams, SourceError> {
         detail: format!("libav found {} streams, and no pictures among them", all.len()),
     })?;
     Ok(Streams { video, audio: best(StreamMedium::Audio).cloned() })
-}
-
-impl Location {
-    fn is_udp(&self) -> bool {
-        matches!(self.place, Place::Network { .. })
-            && self
-                .options
-                .iter()
-                .any(|(key, value)| *key == "rtsp_transport" && value.expose() == "udp")
-    }
 }

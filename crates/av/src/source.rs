@@ -9,8 +9,6 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::Thread;
 use std::time::Duration;
 
 use tarsier_ingest::{Source, SourceError, SourceEvent};
@@ -52,8 +50,7 @@ impl Default for Timeouts {
 pub struct LibavSource {
     first: Option<SourceEvent>,
     events: mpsc::Receiver<Message>,
-    control: Arc<Control>,
-    thread: Thread,
+    watch: Arc<Watch>,
     sound_as_sent: Option<Codec>,
 }
 
@@ -66,19 +63,6 @@ pub(crate) enum Message {
     Event(SourceEvent),
     /// The last word.
     Failed(SourceError),
-}
-
-/// What is said to the thread.
-#[derive(Debug)]
-pub(crate) struct Control {
-    pub(crate) watch: Arc<Watch>,
-    patience_us: AtomicU64,
-}
-
-impl Control {
-    pub(crate) fn patience(&self) -> Duration {
-        Duration::from_micros(self.patience_us.load(Ordering::Relaxed))
-    }
 }
 
 impl LibavSource {
@@ -117,22 +101,18 @@ impl LibavSource {
             });
         }
         look_up(&location.place).await?;
-        let control = Arc::new(Control {
-            watch: Arc::new(Watch::new(clock)),
-            patience_us: AtomicU64::new(0),
-        });
+        let watch = Arc::new(Watch::new(clock));
         let (sender, events) = mpsc::channel(EVENTS);
-        let reader = Reader::new(location, timeouts, Arc::clone(&control), sender);
+        let reader = Reader::new(location, timeouts, Arc::clone(&watch), sender);
         let thread =
             std::thread::Builder::new().name("libav".to_owned()).spawn(move || reader.run());
-        let thread = thread.map_err(|error| SourceError {
+        thread.map_err(|error| SourceError {
             problem: Problem::ProtocolError,
             other_engine: false,
             detail: format!("no thread for libav: {error}"),
         })?;
         // From here on a drop (the caller gave up waiting) stops the thread.
-        let thread = thread.thread().clone();
-        let mut source = Self { first: None, events, control, thread, sound_as_sent: None };
+        let mut source = Self { first: None, events, watch, sound_as_sent: None };
         loop {
             match source.receive().await? {
                 Message::Opened { sound } => source.sound_as_sent = sound,
@@ -152,11 +132,6 @@ impl LibavSource {
             detail: "the libav thread has ended".to_owned(),
         })
     }
-
-    fn stop(&self) {
-        self.control.watch.stop();
-        self.thread.unpark();
-    }
 }
 
 impl Source for LibavSource {
@@ -173,14 +148,8 @@ impl Source for LibavSource {
         }
     }
 
-    fn set_patience(&mut self, patience: Duration) {
-        let micros = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
-        self.control.patience_us.store(micros, Ordering::Relaxed);
-        self.thread.unpark();
-    }
-
     async fn close(mut self) {
-        self.stop();
+        self.watch.stop();
         let ended = async { while self.events.recv().await.is_some() {} };
         // After this the process may end; the thread is out of its last call soon after.
         let _ = timeout(FAREWELL, ended).await;
@@ -189,7 +158,7 @@ impl Source for LibavSource {
 
 impl Drop for LibavSource {
     fn drop(&mut self) {
-        self.stop();
+        self.watch.stop();
     }
 }
 

@@ -175,26 +175,6 @@ fn a_file_is_read() {
 }
 
 #[test]
-fn patience_loses_nothing() {
-    // The second half comes a while after the first, when the reader has begun to let packets gather.
-    let server = Server::start(|mut stream, _| {
-        let (first, second) = TS.split_at(TS.len() / 2);
-        let _ = stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nConnection: close\r\n\r\n");
-        let _ = stream.write_all(first);
-        let (_hold, timer) = std::sync::mpsc::channel::<()>();
-        let _ = timer.recv_timeout(Duration::from_millis(400));
-        let _ = stream.write_all(second);
-    });
-    let seen = run(async {
-        let mut source = open(&format!("http://{}/live.ts", server.address), None).await.unwrap();
-        source.set_patience(Duration::from_millis(150));
-        drain(source).await
-    });
-    assert_eq!(shown(&seen.pictures), (0..25).collect::<Vec<_>>());
-}
-
-#[test]
 fn a_burst_is_dated_backwards() {
     let server = Server::http("video/mp2t", TS.to_vec(), Then::Hold);
     run(async {

@@ -1,32 +1,24 @@
 //! Prints what a camera sends, and keeps it if a file is named:
-//! `cargo run -p tarsier-ingest --example watch -- URL [SECONDS] [PATIENCE_MS] [PACE_MS] [FILE.mp4] [udp]`.
+//! `cargo run -p tarsier-ingest --example watch -- URL [SECONDS] [FILE.mp4] [udp]`.
 #![expect(clippy::print_stdout, reason = "it is a program that prints")]
 
 use std::path::Path;
 use std::time::Duration;
 
-use tarsier_ingest::{Anchor, Pace, RtspSource, Source as _, SourceEvent, Timeouts};
+use tarsier_ingest::{Anchor, RtspSource, Source as _, SourceEvent, Timeouts};
 use tarsier_segment::{init_segment, unit_fragment};
 use tarsier_types::{CameraUrl, Clock as _, Dts, SystemClock, Track, Transport};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number =
-        |index: usize| arguments.get(index).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let seconds = number(1).max(5);
-    let (patience, pace) = (Duration::from_millis(number(2)), Duration::from_millis(number(3)));
+    let seconds = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(5);
     let transport = if arguments.last().is_some_and(|last| last == "udp") {
         Transport::Udp
     } else {
         Transport::Tcp
     };
-    let holder = Pace::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .on_thread_park({
-            let holder = holder.clone();
-            move || holder.hold()
-        })
         .build()
         .expect("a runtime can be built");
     let address = arguments.first().map_or("rtsp://127.0.0.1:8554/", String::as_str);
@@ -38,13 +30,10 @@ fn main() {
                     .await;
             match opened {
                 Ok(mut source) => {
-                    source.set_patience(patience);
-                    holder.set(pace);
                     let file = arguments
                         .iter()
                         .find(|argument| Path::new(argument).extension() == Some("mp4".as_ref()));
                     watch(&mut source, clock, Duration::from_secs(seconds), file).await;
-                    holder.set(Duration::ZERO);
                     source.close().await;
                 }
                 Err(error) => println!("{error}"),

@@ -10,7 +10,7 @@ pub mod anchor;
 pub mod flac;
 pub mod g711;
 mod latency;
-pub mod pace;
+mod look;
 mod probe;
 pub mod problem;
 mod redact;
@@ -21,7 +21,7 @@ pub mod sync;
 pub mod timeline;
 
 pub use anchor::{Anchor, Drift};
-pub use pace::Pace;
+pub use look::look;
 pub use probe::{can_read, probe};
 pub use rtsp::{RtspSource, Timeouts};
 pub use source::{Anomaly, Source, SourceError, SourceEvent};

@@ -6,7 +6,6 @@
 //! Known limits of retina 0.4.21, all harmless for nearly every camera: no RTCP receiver reports, out-of-order UDP
 //! datagrams are lost, one SPS and one PPS at a time (a camera that alternates is handed to the other engine).
 
-mod gather;
 mod open;
 mod tracks;
 
@@ -33,7 +32,6 @@ use crate::redact::Redactor;
 use crate::source::{Anomaly, Source, SourceError, SourceEvent};
 use crate::sync::{LipSync, SenderClock};
 use crate::timeline::Timeline;
-use gather::Gather;
 use tracks::{AudioTrack, SoundFrames, VideoTrack};
 
 /// Packets that cannot be read, one after another with nothing between them, after which the session is given up.
@@ -74,7 +72,6 @@ pub struct RtspSource {
     timeline: Timeline,
     sync: LipSync,
     events: VecDeque<SourceEvent>,
-    gather: Gather,
     patience_for_pictures: Duration,
     last_picture: Mono,
     liveness: Pin<Box<tokio::time::Sleep>>,
@@ -109,25 +106,13 @@ impl RtspSource {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(Ok(event));
             }
-            if self.gather.poll_pause(cx).is_pending() {
-                // Nothing is looked at while it gathers; the pause is far shorter than any timeout.
-                return Poll::Pending;
-            }
             match Pin::new(&mut self.session).poll_next(cx) {
-                Poll::Ready(Some(Ok(item))) => {
-                    self.gather.saw_something();
-                    self.take(item)?;
-                }
+                Poll::Ready(Some(Ok(item))) => self.take(item)?,
                 Poll::Ready(Some(Err(error))) => self.survive(&error)?,
                 Poll::Ready(None) => {
                     return Poll::Ready(Err(ended("the camera ended the session")));
                 }
-                Poll::Pending => {
-                    if self.gather.begin_pause() {
-                        continue;
-                    }
-                    return self.poll_liveness(cx).map(Err);
-                }
+                Poll::Pending => return self.poll_liveness(cx).map(Err),
             }
         }
     }
@@ -293,7 +278,6 @@ impl RtspSource {
 
     /// One packet that makes no sense costs one unit, not the session.
     fn survive(&mut self, error: &retina::Error) -> Result<(), SourceError> {
-        self.gather.saw_something();
         self.broken_in_a_row += 1;
         if !problem::is_of_one_packet(error) || self.broken_in_a_row > MAX_BROKEN {
             return Err(problem::of_retina(
@@ -323,10 +307,6 @@ impl RtspSource {
 impl Source for RtspSource {
     async fn next(&mut self) -> Result<SourceEvent, SourceError> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    fn set_patience(&mut self, patience: Duration) {
-        self.gather.set_patience(patience);
     }
 
     async fn close(self) {

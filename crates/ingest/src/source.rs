@@ -15,8 +15,9 @@ pub enum SourceEvent {
     Parameters(ParameterSets),
     /// One access unit, its times made true by `timeline`.
     Unit(AccessUnit),
-    /// A new run: the next unit is a keyframe, shown at time 0, and its times are not continuous with any before.
-    /// Comes before the first unit of all, and again only where times cannot be continued.
+    /// The run begins: the next unit is a keyframe, shown at time 0. Comes once, between the first parameters and
+    /// the first unit. A camera's clock that jumps ends no run: `timeline` continues the times and counts the jump;
+    /// what cannot be continued ends the source, and the next source begins the next run.
     NewRun {
         /// When the picture at the run's time zero was taken.
         zero: UtcMs,
@@ -57,10 +58,6 @@ pub struct SourceError {
 pub trait Source: Send {
     /// Waits for what comes next. After an error the source is of no more use. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = Result<SourceEvent, SourceError>> + Send;
-
-    /// Nobody watches live: the source may gather packets for up to this long before it looks at them, which
-    /// saves reads. Zero means at once. What wakes the whole process is a matter of [`crate::Pace`].
-    fn set_patience(&mut self, patience: std::time::Duration);
 
     /// Ends the session politely (RTSP TEARDOWN), within a second.
     fn close(self) -> impl Future<Output = ()> + Send;

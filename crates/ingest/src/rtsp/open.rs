@@ -19,7 +19,6 @@ use tarsier_wire::Problem;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::gather::Gather;
 use super::tracks::{AudioTrack, VideoTrack};
 use super::{RtspSource, Timeouts};
 use crate::problem::{self, Login, Stage};
@@ -63,7 +62,6 @@ pub(super) async fn open(
         timeline: Timeline::new(None),
         sync: LipSync::new(),
         events: VecDeque::new(),
-        gather: Gather::new(),
         patience_for_pictures: timeouts.pictures,
         last_picture,
         liveness: Box::pin(tokio::time::sleep(timeouts.pictures)),

@@ -79,28 +79,35 @@ async fn every_picture_after_the_first_keyframe_comes_out() {
 }
 
 #[tokio::test]
-async fn patience_and_cancelling_lose_nothing() {
+async fn cancelling_loses_nothing() {
     let mut script = Vec::new();
     for packet in pictures(0..200, 50) {
         script.extend([packet, Send::Pause(2)]);
     }
     let (_fake, mut source) = camera(&h264(), script).await;
-    source.set_patience(Duration::from_millis(40));
     let mut events = Vec::new();
-    let (mut cancelled, mut bursts) = (0, 0);
+    let mut cancelled = 0;
     let error = loop {
-        match tokio::time::timeout(Duration::from_millis(3), source.next()).await {
-            Err(_) => {
-                cancelled += 1;
-                bursts += 1;
-            }
-            Ok(Ok(event)) => events.push(event),
-            Ok(Err(error)) => break error,
+        // Everything is waited for twice, and the first wait is broken off.
+        let waited = tokio::select! {
+            biased;
+            next = source.next() => Some(next),
+            () = tokio::task::yield_now() => None,
+        };
+        let next = if let Some(next) = waited {
+            next
+        } else {
+            cancelled += 1;
+            source.next().await
+        };
+        match next {
+            Ok(event) => events.push(event),
+            Err(error) => break error,
         }
     };
     assert_eq!(error.problem, Problem::Disconnected);
     assert_eq!(numbers(&events), (0..200).collect::<Vec<u16>>(), "all of them, in order");
-    assert!(cancelled > 10 && bursts < 200, "it must have waited ({cancelled} times) and gathered");
+    assert!(cancelled > 10, "waiting must have been broken off, not {cancelled} times");
 }
 
 #[tokio::test]
