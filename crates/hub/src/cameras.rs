@@ -17,7 +17,7 @@ use crate::hub::{Hub, index_failed};
 use crate::journal::{Job, NewEvent};
 use crate::secrets::SecretBox;
 use crate::state::{CameraBrain, Input};
-use crate::words;
+use crate::{demo, words};
 
 pub(crate) const PAUSED: &str = "recording_paused";
 
@@ -87,6 +87,7 @@ impl Hub {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(entry.id.clone(), entry.clone());
+        self.keep_cameras().await;
         let title = format!("{} was added", entry.name);
         self.camera_event(&entry, EventKind::CameraAdded, title).await;
         self.connect(&entry).await;
@@ -137,6 +138,7 @@ impl Hub {
         };
         self.camera_event(&new, EventKind::CameraChanged, title).await;
         self.explain_silence(old, self.pause(), &new, self.pause()).await;
+        self.keep_cameras().await;
         if old.config.sub.is_some() && new.config.sub.is_none() {
             self.end_viewers(&new, &[StreamKind::Sub]).await;
         }
@@ -153,6 +155,7 @@ impl Hub {
             .await
             .map_err(|error| index_failed(&error))?;
         self.cameras.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.keep_cameras().await;
         self.supervisor.remove_camera(id);
         self.brains().remove(id);
         self.end_viewers(&old, &StreamKind::ALL).await;
@@ -191,6 +194,7 @@ impl Hub {
             self.explain_silence(&camera, before, &camera, pause).await;
             self.connect(&camera).await;
         }
+        self.keep_cameras().await;
         Ok(())
     }
 
@@ -277,9 +281,19 @@ impl Hub {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(new.id.clone(), Arc::new(new.clone()));
+        self.keep_cameras().await;
         self.connect(&new).await;
         Ok(())
     }
+}
+
+/// The names of all settings that there may be.
+pub(crate) fn setting_keys<'a>(cameras: impl Iterator<Item = &'a CameraId>) -> Vec<String> {
+    let mut keys = vec![PAUSED.to_owned(), demo::PORT.to_owned()];
+    keys.extend(
+        cameras.flat_map(|camera| StreamKind::ALL.map(|stream| off_since_key(camera, stream))),
+    );
+    keys
 }
 
 fn off_since_key(camera: &CameraId, stream: StreamKind) -> String {

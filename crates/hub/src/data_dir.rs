@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/tarsier.db   the index            DATA/logs/        tarsierd.log and older ones
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
+//! DATA/cameras.json 0600; what a new index is given if that one is lost
 //! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity
 //! ```
 //! One hub at a time: `run/hub.lock` is locked while it runs, and the lock goes with the process, however it ends.
@@ -83,6 +84,10 @@ impl DataDir {
 
     pub(crate) fn index(&self) -> PathBuf {
         self.root.join("tarsier.db")
+    }
+
+    pub(crate) fn cameras(&self) -> PathBuf {
+        self.root.join("cameras.json")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
@@ -190,7 +195,7 @@ fn tier_identity(tier: &Path, now_utc_ms: i64) -> Result<String, OpenDataDirErro
 }
 
 /// Writes a whole file for this user only, or leaves the old one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // tempfile makes it 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;

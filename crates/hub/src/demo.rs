@@ -15,7 +15,7 @@ use crate::config::{Address, CameraEntry};
 use crate::hub::{Hub, index_failed};
 use crate::words;
 
-const PORT: &str = "demo_port";
+pub(crate) const PORT: &str = "demo_port";
 /// As many as can be asked for; what nobody looks at costs nothing.
 pub(crate) const MOST: u16 = 16;
 
@@ -124,6 +124,7 @@ impl Hub {
             self.ask_index(move |index| index.put_setting(PORT, &port))
                 .await
                 .map_err(|error| index_failed(&error))?;
+            self.keep_cameras().await;
             demo.server = Some(server);
         }
         Ok(demo.server.as_ref().expect("it was just started"))

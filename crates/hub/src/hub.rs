@@ -15,6 +15,7 @@ use tarsier_supervise::Supervisor;
 use tarsier_types::{CameraId, Clock, SystemClock, UtcMs};
 use tokio::sync::watch;
 
+use crate::camera_file::CameraFile;
 use crate::config::{CameraEntry, Pause};
 use crate::data_dir::DataDir;
 use crate::demo::Demo;
@@ -37,6 +38,7 @@ pub(crate) struct Hub {
     pub(crate) started: UtcMs,
     pub(crate) data: DataDir,
     pub(crate) index: Index,
+    pub(crate) camera_file: Arc<CameraFile>,
     pub(crate) journal: Journal,
     pub(crate) secrets: SecretBox,
     pub(crate) tokens: Tokens,
@@ -86,6 +88,18 @@ impl Hub {
 
     pub(crate) fn open(&self) -> MutexGuard<'_, OpenSegments> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the index knows of cameras and settings has changed: the copy follows. Without it nothing is wrong
+    /// until the index is lost, so a change is not refused because of it.
+    pub(crate) async fn keep_cameras(&self) {
+        let file = Arc::clone(&self.camera_file);
+        if let Err(error) = self.ask_index(move |index| file.keep(index)).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cameras.json is out of date: if the index were lost now, the last changes would be too"
+            );
+        }
     }
 
     /// Asks the index on a thread that may block.

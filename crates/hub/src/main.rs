@@ -3,6 +3,7 @@
 //! Start reading at [`serve`]. What does not belong here: media code in C (it is in child processes), SQL (in
 //! `index`), supervision (in `supervise`).
 
+mod camera_file;
 mod cameras;
 mod cli;
 mod config;

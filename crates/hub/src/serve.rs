@@ -12,10 +12,11 @@ use tarsier_api::rights::Role;
 use tarsier_index::{Index, OpenIndexError, Tier, TierKind};
 use tarsier_live::{Live, Wish};
 use tarsier_supervise::{Programs, Report, Supervisor, SupervisorOptions};
-use tarsier_types::{Clock, SystemClock};
+use tarsier_types::{Clock, SystemClock, UtcMs};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::camera_file::{CameraFile, Found};
 use crate::cli::Serve;
 use crate::data_dir::DataDir;
 use crate::demo::Demo;
@@ -98,7 +99,7 @@ pub(crate) async fn build(
     ui: Ui,
     guard: Guard,
 ) -> Result<(Arc<Hub>, mpsc::Receiver<Report>)> {
-    let index = open_index(&data).await?;
+    let (index, camera_file, found) = open_index(&data, clock).await?;
     let tier = Tier { id: data.tier_id().to_owned(), root: data.footage(), kind: TierKind::Cache };
     index.put_tier(&tier).context("cannot store the tier")?;
     let secrets = SecretBox::new(data.key());
@@ -123,6 +124,9 @@ pub(crate) async fn build(
     });
     let open = Arc::<Mutex<_>>::default();
     let journal = Journal::start(index.clone(), tier.id, tier.root, Arc::clone(&open))?;
+    if let Some(event) = cameras_came_back(found, clock.utc()) {
+        journal.event(event).await;
+    }
     let hub = Hub {
         clock,
         tz: TimeZone::system(),
@@ -140,6 +144,7 @@ pub(crate) async fn build(
         stopping: watch::Sender::new(false),
         data,
         index,
+        camera_file,
         journal,
         secrets,
         guard,
@@ -152,19 +157,50 @@ pub(crate) async fn build(
     Ok((Arc::new(hub), reports))
 }
 
-/// A damaged index is set aside: what it held of footage is found again in the files.
-async fn open_index(data: &DataDir) -> Result<Index> {
-    let path = data.index();
-    let opened = tokio::task::spawn_blocking(move || match Index::open(&path) {
-        Err(OpenIndexError::Corrupt { .. }) => {
-            tracing::error!(path = %path.display(), "the index is damaged; it is set aside and made anew from the files");
-            let aside = tarsier_index::set_aside(&path, SystemClock::start().utc())?;
-            tracing::error!(aside = %aside.display(), "cameras must be added again");
-            Index::open(&path).map_err(anyhow::Error::from)
+/// A damaged index is set aside: what it held of footage is found again in the files, its cameras in their list.
+async fn open_index(data: &DataDir, clock: SystemClock) -> Result<(Index, Arc<CameraFile>, Found)> {
+    let (path, file) = (data.index(), CameraFile::new(data.cameras()));
+    let opened = tokio::task::spawn_blocking(move || {
+        let index = match Index::open(&path) {
+            Err(OpenIndexError::Corrupt { .. }) => {
+                tracing::error!(path = %path.display(), "the index is damaged; it is set aside and made anew from the files");
+                let aside = tarsier_index::set_aside(&path, clock.utc())?;
+                tracing::error!(aside = %aside.display(), "the damaged index is kept there");
+                Index::open(&path)?
+            }
+            opened => opened?,
+        };
+        let found = file.restore(&index, clock.utc()).context("cannot bring back the cameras")?;
+        if let Err(error) = file.keep(&index) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cameras.json is out of date"
+            );
         }
-        opened => opened.map_err(anyhow::Error::from),
+        Ok((index, Arc::new(file), found))
     });
     opened.await.context("opening the index")?
+}
+
+/// What a person should know of an index that was lost.
+fn cameras_came_back(found: Found, at: UtcMs) -> Option<NewEvent> {
+    let (cameras, rest) = match found {
+        Found::Restored { cameras } => (cameras, ""),
+        Found::Damaged { cameras } => (
+            cameras,
+            " Some of the list could not be read: what is missing must be added again; the log says what.",
+        ),
+        Found::KnownIndex | Found::NoFile => return None,
+    };
+    let title = match cameras {
+        0 if rest.is_empty() => return None,
+        1 => "1 camera was restored".to_owned(),
+        _ => format!("{cameras} cameras were restored"),
+    };
+    let body = format!(
+        "The index was lost or damaged and is made anew. The cameras are taken from cameras.json; footage is found again in its files.{rest}"
+    );
+    Some(NewEvent { at, kind: EventKind::CameraAdded, camera: None, title, body })
 }
 
 fn started(hub: &Hub) -> NewEvent {

@@ -385,6 +385,47 @@ async fn configuration_and_pause_outlive_the_hub() {
     assert_eq!(again.admin(Method::GET, "/api/v1/system", None).await.json()["is_paused"], true);
 }
 
+#[tokio::test]
+async fn cameras_outlive_the_index() {
+    for loss in ["damaged", "deleted"] {
+        let running = start().await;
+        running.add("Garden").await;
+        running.add("Gate").await;
+        let rename = Some(json!({"name": "Rose garden"}));
+        running.admin(Method::PATCH, "/api/v1/cameras/garden", rename).await;
+        running.admin(Method::DELETE, "/api/v1/cameras/gate", None).await;
+        running.admin(Method::PUT, "/api/v1/recording", Some(json!({"paused": true}))).await;
+        let before = running.admin(Method::GET, "/api/v1/cameras", None).await.json();
+        let dir = running.stop().await;
+        for log in ["tarsier.db-wal", "tarsier.db-shm", "tarsier.db"] {
+            match std::fs::remove_file(dir.path().join(log)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+                _ => {}
+            }
+        }
+        if loss == "damaged" {
+            std::fs::write(dir.path().join("tarsier.db"), [0xa5; 8192]).unwrap();
+        }
+        let again = start_in(dir).await;
+        let after = again.admin(Method::GET, "/api/v1/cameras", None).await.json();
+        assert_eq!(after, before, "{loss}: the same cameras, ids and all");
+        let camera = again.hub.all_cameras().pop().unwrap();
+        let password = camera.credentials.as_ref().unwrap().password.expose();
+        assert_eq!(password, CANARY, "{loss}: with its password");
+        let system = again.admin(Method::GET, "/api/v1/system", None).await.json();
+        assert_eq!(system["is_paused"], true, "{loss}: what was paused stays so");
+        again.hub.journal.flush().await;
+        let told = |hub: &Hub| {
+            let events = hub.index.events_since(0, 100).unwrap();
+            events.iter().filter(|event| event.body_json.contains("1 camera was restored")).count()
+        };
+        assert_eq!(told(&again.hub), 1, "{loss}: told once");
+        let third = start_in(again.stop().await).await;
+        third.hub.journal.flush().await;
+        assert_eq!(told(&third.hub), 1, "{loss}: and not again at the next start");
+    }
+}
+
 impl Running {
     /// Lets everything go; the folder stays.
     async fn stop(self) -> tempfile::TempDir {

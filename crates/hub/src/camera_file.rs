@@ -1,0 +1,440 @@
+//! `DATA/cameras.json`: a copy of what only the index knows, for the day on which the index is lost.
+//!
+//! ```text
+//! { "format": 1,
+//!   "cameras":  [ { "id", "name", "created_utc_ms", "enabled", "config": {…}, "secret": base64 or null } ],
+//!   "former":   [ { "id", "name", "deleted_utc_ms" } ],
+//!   "settings": { name: value } }
+//! ```
+//! Footage is found again in the files; cameras are not. The index always wins: the file is read only when the
+//! index does not bear [`IS_KEPT`], that is when it is new. Passwords are as in the index: encrypted under
+//! `secret.key`. What does not belong here: what a configuration means ([`crate::config`]).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tarsier_index::{CameraRow, Index, IndexError, PutCameraError};
+use tarsier_types::{CameraId, UtcMs};
+
+use crate::{cameras, data_dir};
+
+const FORMAT: u32 = 1;
+/// A setting of an index whose cameras are in the file: it is not new.
+const IS_KEPT: &str = "cameras_json_is_kept";
+
+/// The file, and that one thread at a time writes it.
+pub(crate) struct CameraFile {
+    path: PathBuf,
+    writing: Mutex<()>,
+}
+
+/// What was found at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The index is the one that the file is a copy of.
+    KnownIndex,
+    /// The index is new, and there is no list.
+    NoFile,
+    /// The index is new, and so many cameras came back.
+    Restored { cameras: usize },
+    /// The index is new, and the list (or some of it) cannot be read; it was renamed.
+    Damaged { cameras: usize },
+}
+
+/// A camera could not be copied or brought back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CameraFileError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("cannot write {}", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The file as it is read: what one camera has wrong must not cost the others.
+#[derive(Deserialize)]
+struct Stored {
+    format: u32,
+    cameras: Vec<Value>,
+    #[serde(default)]
+    former: Vec<Value>,
+    #[serde(default)]
+    settings: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Kept {
+    format: u32,
+    cameras: Vec<KeptCamera>,
+    former: Vec<FormerId>,
+    settings: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptCamera {
+    id: CameraId,
+    name: String,
+    created_utc_ms: i64,
+    enabled: bool,
+    config: Value,
+    secret: Option<String>,
+}
+
+/// The id of a deleted camera, which must not be given to another: footage lies under it.
+#[derive(Serialize, Deserialize)]
+struct FormerId {
+    id: CameraId,
+    name: String,
+    deleted_utc_ms: i64,
+}
+
+impl CameraFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, writing: Mutex::default() }
+    }
+
+    /// At the start, before anything else is stored: brings back what a new index lacks. May be interrupted and
+    /// done again.
+    pub(crate) fn restore(&self, index: &Index, now: UtcMs) -> Result<Found, CameraFileError> {
+        if index.setting(IS_KEPT)?.is_some() {
+            return Ok(Found::KnownIndex);
+        }
+        let text = match std::fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                index.put_setting(IS_KEPT, "true")?;
+                return Ok(Found::NoFile);
+            }
+            read => read,
+        };
+        let read = text.map_err(|error| error.to_string()).and_then(|text| read(&text));
+        let (cameras, is_whole) = match read {
+            Ok(stored) => bring_back(index, stored)?,
+            Err(why) => {
+                tracing::error!(path = %self.path.display(), why, "the list of cameras cannot be read");
+                (0, false)
+            }
+        };
+        if !is_whole {
+            let aside = self.set_aside(now)?;
+            tracing::error!(
+                aside = %aside.display(),
+                restored = cameras,
+                "what could not be read of the list of cameras is kept there; add the missing cameras again"
+            );
+        }
+        index.put_setting(IS_KEPT, "true")?;
+        Ok(if is_whole { Found::Restored { cameras } } else { Found::Damaged { cameras } })
+    }
+
+    /// Writes what the index knows now, if the file says something else.
+    pub(crate) fn keep(&self, index: &Index) -> Result<(), CameraFileError> {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let mut text = serde_json::to_string_pretty(&copy(index, read(&old).ok())?)
+            .expect("text, numbers and JSON are JSON");
+        text.push('\n');
+        if text == old {
+            return Ok(());
+        }
+        data_dir::replace(&self.path, text.as_bytes())
+            .map_err(|source| CameraFileError::Write { path: self.path.clone(), source })
+    }
+
+    fn set_aside(&self, now: UtcMs) -> Result<PathBuf, CameraFileError> {
+        let stamp = jiff::Timestamp::from_millisecond(now.0)
+            .map_or_else(|_| now.0.to_string(), |utc| utc.strftime("%Y%m%dT%H%M%SZ").to_string());
+        let named = |number: u32| {
+            let mut name = OsString::from(self.path.as_os_str());
+            name.push(format!(".damaged-{stamp}"));
+            if number > 1 {
+                name.push(format!("-{number}"));
+            }
+            PathBuf::from(name)
+        };
+        let aside = (1..).map(named).find(|path| !path.exists());
+        let aside = aside.expect("there are more numbers than files");
+        std::fs::rename(&self.path, &aside)
+            .map_err(|source| CameraFileError::Write { path: aside.clone(), source })?;
+        Ok(aside)
+    }
+}
+
+fn read(text: &str) -> Result<Stored, String> {
+    // serde's own words could quote a value.
+    let stored: Stored = serde_json::from_str(text)
+        .map_err(|error| format!("damaged in line {}, column {}", error.line(), error.column()))?;
+    if stored.format == FORMAT {
+        Ok(stored)
+    } else {
+        Err(format!("its format is {}, this version knows {FORMAT}", stored.format))
+    }
+}
+
+fn copy(index: &Index, old: Option<Stored>) -> Result<Kept, IndexError> {
+    let mut cameras = Vec::new();
+    for row in index.cameras()? {
+        cameras.push(KeptCamera {
+            config: serde_json::from_str(&row.config_json)
+                .unwrap_or_else(|_| Value::String(row.config_json.clone())),
+            secret: index.secret(&row.id)?.map(|sealed| BASE64_STANDARD.encode(sealed)),
+            id: row.id,
+            name: row.name,
+            created_utc_ms: row.created.0,
+            enabled: row.enabled,
+        });
+    }
+    // The index lists a deleted camera once its footage was found; the file has known it before.
+    let known = old.into_iter().flat_map(|old| old.former);
+    let mut former: BTreeMap<CameraId, FormerId> = known
+        .filter_map(|value| serde_json::from_value::<FormerId>(value).ok())
+        .map(|former| (former.id.clone(), former))
+        .collect();
+    for row in index.former_cameras()? {
+        let (name, deleted_utc_ms) = (row.name, row.deleted.0);
+        former.insert(row.id.clone(), FormerId { id: row.id, name, deleted_utc_ms });
+    }
+    for camera in &cameras {
+        former.remove(&camera.id);
+    }
+    let mut settings = BTreeMap::new();
+    for key in cameras::setting_keys(cameras.iter().map(|camera| &camera.id)) {
+        let value = index.setting(&key)?.and_then(|json| serde_json::from_str(&json).ok());
+        settings.extend(value.map(|value| (key, value)));
+    }
+    Ok(Kept { format: FORMAT, cameras, former: former.into_values().collect(), settings })
+}
+
+/// How many cameras came back, and whether that is all of the file.
+fn bring_back(index: &Index, stored: Stored) -> Result<(usize, bool), IndexError> {
+    let (mut restored, mut is_whole) = (0, true);
+    // Deleted ones first: their names are free.
+    for value in stored.former {
+        let Ok(former) = serde_json::from_value::<FormerId>(value) else {
+            is_whole = false;
+            continue;
+        };
+        let FormerId { id, name, deleted_utc_ms } = former;
+        let deleted = UtcMs(deleted_utc_ms);
+        let row = row(id.clone(), name, deleted, true, "{}".to_owned(), None);
+        match index.add_camera(&row, None) {
+            Ok(()) => drop(index.delete_camera(&id, deleted)?),
+            Err(error) => is_whole &= is_there(&id, error)?,
+        }
+    }
+    for (at, value) in stored.cameras.into_iter().enumerate() {
+        let camera: KeptCamera = match serde_json::from_value(value) {
+            Ok(camera) => camera,
+            Err(_) => {
+                tracing::error!(at, "this camera of the list cannot be read");
+                is_whole = false;
+                continue;
+            }
+        };
+        let KeptCamera { id, name, created_utc_ms, enabled, config, secret } = camera;
+        let secret = match secret.map(|text| BASE64_STANDARD.decode(text)).transpose() {
+            Ok(secret) => secret,
+            Err(error) => {
+                tracing::error!(camera = %id, %error, "its password cannot be read; type it again");
+                is_whole = false;
+                None
+            }
+        };
+        let config_json = match config {
+            Value::String(text) => text,
+            config => config.to_string(),
+        };
+        let row = row(id, name, UtcMs(created_utc_ms), enabled, config_json, secret.as_ref());
+        match index.add_camera(&row, secret.as_deref()) {
+            Ok(()) => restored += 1,
+            Err(error) => is_whole &= is_there(&row.id, error)?,
+        }
+    }
+    for (key, value) in stored.settings {
+        index.put_setting(&key, &value.to_string())?;
+    }
+    Ok((restored, is_whole))
+}
+
+fn row(
+    id: CameraId,
+    name: String,
+    created: UtcMs,
+    enabled: bool,
+    config_json: String,
+    secret: Option<&Vec<u8>>,
+) -> CameraRow {
+    CameraRow { id, name, created, enabled, config_json, has_secret: secret.is_some() }
+}
+
+/// An interrupted restart has brought it back already; whatever else the index refuses is told.
+fn is_there(id: &CameraId, error: PutCameraError) -> Result<bool, IndexError> {
+    match error {
+        PutCameraError::IdTaken { .. } => Ok(true),
+        PutCameraError::Index(error) => Err(error),
+        error => {
+            tracing::error!(camera = %id, %error, "not brought back from the list of cameras");
+            Ok(false)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    struct Kit {
+        dir: tempfile::TempDir,
+        index: Index,
+        file: CameraFile,
+    }
+
+    fn kit() -> Kit {
+        let dir = tempfile::tempdir().unwrap();
+        let index = new_index(&dir, "tarsier.db");
+        let file = CameraFile::new(dir.path().join("cameras.json"));
+        assert_eq!(file.restore(&index, UtcMs(0)).unwrap(), Found::NoFile);
+        Kit { dir, index, file }
+    }
+
+    fn new_index(dir: &tempfile::TempDir, name: &str) -> Index {
+        Index::open(&dir.path().join(name)).unwrap()
+    }
+
+    fn camera(id: &str, created: i64) -> CameraRow {
+        CameraRow {
+            id: CameraId::new(id).unwrap(),
+            name: format!("The {id}"),
+            created: UtcMs(created),
+            enabled: id != "gate",
+            config_json: r#"{"main":{"url":"rtsp://192.0.2.7/1"}}"#.to_owned(),
+            has_secret: id == "garden",
+        }
+    }
+
+    fn fill(kit: &Kit) {
+        kit.index.add_camera(&camera("garden", 5), Some(&[1, 2, 250])).unwrap();
+        kit.index.add_camera(&camera("gate", 4), None).unwrap();
+        kit.index.put_setting(cameras::PAUSED, "true").unwrap();
+        kit.index.put_setting("off_since_utc_ms/gate/main", "1795205640000").unwrap();
+        kit.file.keep(&kit.index).unwrap();
+    }
+
+    fn damaged(kit: &Kit) -> Vec<PathBuf> {
+        let files = fs::read_dir(kit.dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|path| path.to_string_lossy().contains(".damaged-")).collect()
+    }
+
+    #[test]
+    fn a_new_index_gets_every_camera_and_setting_back() {
+        let kit = kit();
+        fill(&kit);
+        let new = new_index(&kit.dir, "new.db");
+        let found = kit.file.restore(&new, UtcMs(0)).unwrap();
+        assert_eq!(found, Found::Restored { cameras: 2 });
+        assert_eq!(new.cameras().unwrap(), kit.index.cameras().unwrap(), "ids, names and all");
+        let garden = CameraId::new("garden").unwrap();
+        assert_eq!(new.secret(&garden).unwrap(), Some(vec![1, 2, 250]), "with its sealed password");
+        for (key, value) in
+            [(cameras::PAUSED, "true"), ("off_since_utc_ms/gate/main", "1795205640000")]
+        {
+            assert_eq!(new.setting(key).unwrap().as_deref(), Some(value), "{key}");
+        }
+        assert_eq!(kit.file.restore(&new, UtcMs(0)).unwrap(), Found::KnownIndex, "once");
+    }
+
+    #[test]
+    fn an_index_that_knows_the_file_wins() {
+        let kit = kit();
+        fill(&kit);
+        kit.index.delete_camera(&CameraId::new("garden").unwrap(), UtcMs(9)).unwrap();
+        // Ended here: the file still has the deleted camera.
+        assert_eq!(kit.file.restore(&kit.index, UtcMs(0)).unwrap(), Found::KnownIndex);
+        kit.file.keep(&kit.index).unwrap();
+        let new = new_index(&kit.dir, "new.db");
+        assert_eq!(kit.file.restore(&new, UtcMs(0)).unwrap(), Found::Restored { cameras: 1 });
+        assert_eq!(new.cameras().unwrap()[0].id.as_str(), "gate", "what was deleted stays so");
+    }
+
+    #[test]
+    fn an_interrupted_return_is_completed() {
+        let kit = kit();
+        fill(&kit);
+        let new = new_index(&kit.dir, "new.db");
+        new.add_camera(&camera("gate", 4), None).unwrap();
+        assert_eq!(kit.file.restore(&new, UtcMs(0)).unwrap(), Found::Restored { cameras: 1 });
+        assert_eq!(new.cameras().unwrap().len(), 2, "the one that was missing came back");
+    }
+
+    #[test]
+    fn the_id_of_a_deleted_camera_is_given_to_no_other() {
+        let kit = kit();
+        fill(&kit);
+        let list = fs::read_to_string(&kit.file.path).unwrap();
+        let former = r#""former": [{"id":"shed","name":"The gate","deleted_utc_ms":7}]"#;
+        fs::write(&kit.file.path, list.replace(r#""former": []"#, former)).unwrap();
+        let new = new_index(&kit.dir, "new.db");
+        assert_eq!(
+            kit.file.restore(&new, UtcMs(0)).unwrap(),
+            Found::Restored { cameras: 2 },
+            "a name that a deleted camera had is free"
+        );
+        let refused = new.add_camera(&camera("shed", 9), None).unwrap_err();
+        assert!(matches!(refused, PutCameraError::IdTaken { .. }), "{refused}");
+        kit.file.keep(&new).unwrap();
+        let kept = fs::read_to_string(&kit.file.path).unwrap();
+        assert!(kept.contains(r#""shed""#), "known before its footage was found again: {kept}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_kept_aside() {
+        for text in ["", "{\"format\":1,\"cam", "{\"format\":2,\"cameras\":[]}", "[]"] {
+            let kit = kit();
+            fs::write(&kit.file.path, text).unwrap();
+            let new = new_index(&kit.dir, "new.db");
+            let found = kit.file.restore(&new, UtcMs(0)).unwrap();
+            assert_eq!(found, Found::Damaged { cameras: 0 }, "{text}");
+            kit.file.keep(&new).unwrap();
+            let aside = damaged(&kit);
+            assert_eq!(aside.len(), 1, "{text}");
+            assert_eq!(fs::read_to_string(&aside[0]).unwrap(), text, "not a byte of it is lost");
+        }
+    }
+
+    #[test]
+    fn one_bad_camera_does_not_cost_the_others() {
+        let kit = kit();
+        fill(&kit);
+        let list = fs::read_to_string(&kit.file.path).unwrap();
+        fs::write(&kit.file.path, list.replace(r#""id": "gate""#, r#""id": "../gate""#)).unwrap();
+        let new = new_index(&kit.dir, "new.db");
+        assert_eq!(kit.file.restore(&new, UtcMs(0)).unwrap(), Found::Damaged { cameras: 1 });
+        assert_eq!(new.cameras().unwrap()[0].id.as_str(), "garden");
+        let aside = fs::read_to_string(&damaged(&kit)[0]).unwrap();
+        assert!(aside.contains("../gate"), "the bad one may still be mended by hand");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_for_this_user_only_and_written_only_when_it_changes() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let kit = kit();
+        fill(&kit);
+        let before = fs::metadata(&kit.file.path).unwrap();
+        assert_eq!(before.permissions().mode() & 0o777, 0o600);
+        kit.file.keep(&kit.index).unwrap();
+        let after = fs::metadata(&kit.file.path).unwrap();
+        assert_eq!(before.ino(), after.ino(), "nothing new, no new file");
+    }
+}
