@@ -1,0 +1,202 @@
+//! Whole lives of a camera, as scripts.
+
+use bytes::Bytes;
+use tarsier_types::{Codec, ParameterSets, VideoParameters};
+
+use super::*;
+
+const START: UtcMs = UtcMs(1_795_205_640_000); // 2026-11-20T20:14:00Z
+
+fn facts(enabled: bool, is_recorded: bool) -> Facts {
+    let place = Place { host: "192.0.2.7".into(), port: 554 };
+    Facts {
+        name: "Garden".into(),
+        enabled,
+        is_recorded,
+        places: [(StreamKind::Main, place)].into(),
+    }
+}
+
+fn parameters() -> ParameterSets {
+    ParameterSets {
+        video: VideoParameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.64001f".into(),
+            width: 640,
+            height: 360,
+            nominal_millifps: None,
+            sample_entry: Bytes::new(),
+        },
+        audio: None,
+    }
+}
+
+/// Words: a number: seconds pass, with a tick each; `p` plays; `h` a heartbeat with a new picture; `c`
+/// connecting; `w` waiting, `W` waiting and given up; `s` wrong password; `x` the recorder died; `n` the disk
+/// takes nothing; `off`, `on`, `live`: configured so. Answer: states as they change, and events.
+fn run(script: &str) -> String {
+    let mut now = START;
+    let mut brain = CameraBrain::new(facts(true, true), TimeZone::UTC, now);
+    let mut shown = vec![format!("{:?}", brain.state())];
+    let mut gone = now;
+    for word in script.split_whitespace() {
+        let main = StreamKind::Main;
+        let waiting = |problem, offline| LinkState::Waiting {
+            problem,
+            retry_at: now.plus_millis(30_000),
+            attempts: 1,
+            since: gone,
+            offline,
+        };
+        let input = match word {
+            "p" => Input::Link(main, LinkState::Playing { parameters: parameters(), since: now }),
+            "h" => {
+                gone = now;
+                Input::Health(
+                    main,
+                    StreamHealth { last_picture: Some(now), ..StreamHealth::default() },
+                )
+            }
+            "c" => Input::Link(main, LinkState::Connecting { attempt: 1 }),
+            "w" => Input::Link(main, waiting(Cause::Disconnected, false)),
+            "W" => Input::Link(main, waiting(Cause::HostUnreachable, true)),
+            "s" => Input::Link(
+                main,
+                LinkState::Stopped { problem: Cause::WrongCredentials, since: now },
+            ),
+            "x" => Input::Exited { code: None, restart_at: Some(now.plus_millis(500)) },
+            "d" => Input::Disk(main, DiskSays::Refused),
+            "D" => Input::Disk(main, DiskSays::Fine),
+            "n" => Input::Exited {
+                code: Some(ExitCode::NotWritable),
+                restart_at: Some(now.plus_millis(500)),
+            },
+            "off" => Input::Configured(facts(false, true)),
+            "on" => Input::Configured(facts(true, true)),
+            "live" => Input::Configured(facts(true, false)),
+            seconds => {
+                for _ in 0..seconds.parse::<u32>().expect("a number of seconds") {
+                    now = now.plus_millis(1000);
+                    step(&mut brain, now, Input::Tick, &mut shown);
+                }
+                continue;
+            }
+        };
+        step(&mut brain, now, input, &mut shown);
+    }
+    shown.join(" ")
+}
+
+fn step(brain: &mut CameraBrain, now: UtcMs, input: Input, shown: &mut Vec<String>) {
+    let before = brain.state();
+    brain.handle(now, input);
+    if brain.state() != before {
+        shown.push(format!("{:?}", brain.state()));
+    }
+    while let Some(output) = brain.poll() {
+        if let Output::Event { kind, .. } = output {
+            shown.push(format!("<{}>", kind.name()));
+        }
+    }
+}
+
+#[test]
+fn pictures_make_it_recording_or_live() {
+    assert_eq!(run("c 1 p h"), "Connecting Recording");
+    assert_eq!(run("c 1 p h live"), "Connecting Recording Live");
+}
+
+#[test]
+fn an_incident_is_told_once_and_so_is_its_end() {
+    assert_eq!(
+        run("p h w 5 c 1 w 10 c 1 W 60 c 1 W 60 c p h"),
+        "Connecting Recording Connecting Offline <camera_offline> Recording <camera_online>",
+        "attempts in between are no news"
+    );
+}
+
+#[test]
+fn a_short_break_is_no_incident() {
+    assert_eq!(run("p h w 3 c p h"), "Connecting Recording Connecting Recording");
+}
+
+#[test]
+fn a_host_that_is_gone_is_offline_at_once() {
+    assert_eq!(run("p h W"), "Connecting Recording Offline <camera_offline>");
+}
+
+#[test]
+fn a_connection_without_pictures_is_found_within_10_seconds() {
+    assert_eq!(run("p h 10"), "Connecting Recording");
+    assert_eq!(run("p h 11"), "Connecting Recording Offline <camera_offline>");
+    assert_eq!(
+        run("p h 11 h"),
+        "Connecting Recording Offline <camera_offline> Recording <camera_online>"
+    );
+}
+
+#[test]
+fn a_camera_that_never_answers_is_offline_after_10_seconds() {
+    assert_eq!(run("c 11"), "Connecting Offline <camera_offline>");
+}
+
+#[test]
+fn a_wrong_password_stops_everything_and_says_so_once() {
+    assert_eq!(run("p h w s 100"), "Connecting Recording Connecting Stopped <camera_stopped>");
+    assert_eq!(
+        run("c 11 s"),
+        "Connecting Offline <camera_offline> Stopped <camera_stopped>",
+        "that nothing is tried any more is news, even in an incident"
+    );
+}
+
+#[test]
+fn a_recorder_that_keeps_dying_is_told_of_once_in_a_while() {
+    assert_eq!(run("p h x 1 x 1 x"), "Connecting Recording Connecting <recorder_restarted>");
+}
+
+#[test]
+fn a_full_disk_is_told_once() {
+    assert_eq!(run("p h n 1 n 1 n"), "Connecting Recording Connecting <disk_not_writable>");
+}
+
+#[test]
+fn pictures_that_are_not_written_are_live_only() {
+    assert_eq!(run("p h d d 1 h D"), "Connecting Recording Live <disk_not_writable> Recording");
+}
+
+#[test]
+fn switched_off_is_no_incident() {
+    assert_eq!(run("p h off 100 on 1"), "Connecting Recording Disabled Recording");
+}
+
+#[test]
+fn the_sentence_says_what_since_when_and_what_to_do() {
+    let mut brain = CameraBrain::new(facts(true, true), TimeZone::UTC, START);
+    let link = LinkState::Waiting {
+        problem: Cause::HostUnreachable,
+        retry_at: START.plus_millis(90_000),
+        attempts: 6,
+        since: START,
+        offline: true,
+    };
+    let now = START.plus_millis(60_000);
+    brain.handle(now, Input::Link(StreamKind::Main, link));
+    let problem = brain.problem(now).unwrap();
+    assert_eq!(
+        problem.message,
+        "Garden: no picture since 20:14. The camera does not answer at 192.0.2.7."
+    );
+    assert_eq!(problem.hint, "Check its power and network. We try again every 30 s.");
+    let event = std::iter::from_fn(|| brain.poll())
+        .find_map(|output| match output {
+            Output::Event { title, body, .. } => Some((title, body)),
+            Output::Notice(..) => None,
+        })
+        .unwrap();
+    assert_eq!(event.0, "Garden: no picture since 20:14");
+    assert_eq!(
+        event.1,
+        "The camera does not answer at 192.0.2.7. Check its power and network. We try again every 30 s."
+    );
+}
