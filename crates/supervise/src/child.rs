@@ -9,6 +9,7 @@ use tarsier_types::CameraId;
 use tarsier_wire::RecorderConfig;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
+use tracing::Level;
 
 /// Starts `program`; `ended` is called once when it has ended. Answers its process id.
 pub(crate) async fn spawn(
@@ -41,7 +42,28 @@ pub(crate) async fn spawn(
 async fn pass_on(camera: CameraId, stderr: tokio::process::ChildStderr) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        tracing::info!(target: "recorder", %camera, "{line}");
+        // The level of an event is part of its place in the program: it cannot be a value.
+        match leveled(&line) {
+            (Level::ERROR, said) => tracing::error!(target: "recorder", %camera, "{said}"),
+            (Level::WARN, said) => tracing::warn!(target: "recorder", %camera, "{said}"),
+            (Level::DEBUG, said) => tracing::debug!(target: "recorder", %camera, "{said}"),
+            (Level::TRACE, said) => tracing::trace!(target: "recorder", %camera, "{said}"),
+            (_, said) => tracing::info!(target: "recorder", %camera, "{said}"),
+        }
+    }
+}
+
+/// A recorder's line: `LEVEL target: message`. A panic and a C library say no level.
+fn leveled(line: &str) -> (Level, &str) {
+    let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+    let known = line.trim_start().split_once(' ').and_then(|(word, said)| {
+        let level = levels.into_iter().find(|level| level.as_str() == word)?;
+        Some((level, said.trim_start()))
+    });
+    match known {
+        Some(known) => known,
+        None if line.starts_with("thread '") => (Level::ERROR, line),
+        None => (Level::INFO, line),
     }
 }
 
@@ -69,5 +91,40 @@ fn with_process(pid: u32, act: impl FnOnce(&sysinfo::Process)) {
     );
     if let Some(process) = system.process(pid) {
         act(process);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorders_line_is_logged_at_its_own_level() {
+        for (line, level, said) in [
+            (
+                " WARN tarsier_record::files: disk full",
+                Level::WARN,
+                "tarsier_record::files: disk full",
+            ),
+            ("ERROR tarsier_record: gone", Level::ERROR, "tarsier_record: gone"),
+            (" INFO a: b  c", Level::INFO, "a: b  c"),
+            ("DEBUG a: b", Level::DEBUG, "a: b"),
+            ("TRACE a: b", Level::TRACE, "a: b"),
+            (
+                "thread 'main' panicked at src/x.rs:1:1:",
+                Level::ERROR,
+                "thread 'main' panicked at src/x.rs:1:1:",
+            ),
+            (
+                "[h264 @ 0x55] error while decoding",
+                Level::INFO,
+                "[h264 @ 0x55] error while decoding",
+            ),
+            ("WARNING is no level", Level::INFO, "WARNING is no level"),
+            ("ERROR", Level::INFO, "ERROR"),
+            ("", Level::INFO, ""),
+        ] {
+            assert_eq!(leveled(line), (level, said), "{line:?}");
+        }
     }
 }
