@@ -161,7 +161,7 @@ impl CameraFile {
             }
             PathBuf::from(name)
         };
-        let aside = (1..).map(named).find(|path| !path.exists());
+        let aside = (1..=u32::MAX).map(named).find(|path| !path.exists());
         let aside = aside.expect("there are more numbers than files");
         std::fs::rename(&self.path, &aside)
             .map_err(|source| CameraFileError::Write { path: aside.clone(), source })?;
@@ -220,6 +220,7 @@ fn bring_back(index: &Index, stored: Stored) -> Result<(usize, bool), IndexError
     // Deleted ones first: their names are free.
     for value in stored.former {
         let Ok(former) = serde_json::from_value::<FormerId>(value) else {
+            tracing::error!("the id of a deleted camera cannot be read");
             is_whole = false;
             continue;
         };
@@ -232,13 +233,10 @@ fn bring_back(index: &Index, stored: Stored) -> Result<(usize, bool), IndexError
         }
     }
     for (at, value) in stored.cameras.into_iter().enumerate() {
-        let camera: KeptCamera = match serde_json::from_value(value) {
-            Ok(camera) => camera,
-            Err(_) => {
-                tracing::error!(at, "this camera of the list cannot be read");
-                is_whole = false;
-                continue;
-            }
+        let Ok(camera) = serde_json::from_value::<KeptCamera>(value) else {
+            tracing::error!(at, "this camera of the list cannot be read");
+            is_whole = false;
+            continue;
         };
         let KeptCamera { id, name, created_utc_ms, enabled, config, secret } = camera;
         let secret = match secret.map(|text| BASE64_STANDARD.decode(text)).transpose() {

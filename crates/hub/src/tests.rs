@@ -12,7 +12,10 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tarsier_api::rights::Role;
-use tarsier_types::{Clock, SystemClock};
+use tarsier_index::{NewSegment, SegmentState};
+use tarsier_types::{
+    CameraId, Clock, Codec, ParameterSets, StreamKind, SystemClock, Ticks, UtcMs, VideoParameters,
+};
 use tower::ServiceExt;
 
 use crate::data_dir::DataDir;
@@ -363,6 +366,66 @@ async fn a_camera_is_added_changed_and_deleted() {
     for kind in ["camera_added", "camera_changed", "camera_deleted"] {
         assert!(kinds.iter().any(|known| known == kind), "{kind} is told: {kinds:?}");
     }
+}
+
+#[tokio::test]
+async fn segments_are_listed_over_all_time_page_by_page() {
+    let running = start().await;
+    running.add("Garden").await;
+    let garden = CameraId::new("garden").unwrap();
+    let starts = [0, 1, 2, 3, 4].map(|n| UtcMs(1_795_205_640_000 + n * 180_000));
+    let parameters = ParameterSets {
+        video: VideoParameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.64001f".into(),
+            width: 640,
+            height: 360,
+            nominal_millifps: None,
+            sample_entry: bytes::Bytes::new(),
+        },
+        audio: None,
+    };
+    for start in starts {
+        let segment = NewSegment {
+            start,
+            duration: Ticks(180 * 90_000),
+            size_bytes: 1000,
+            state: SegmentState::Closed,
+            integrity: None,
+            parameters: parameters.clone(),
+            init_bytes: 700,
+            fragments: Vec::new(),
+            units: 3600,
+            continues: true,
+        };
+        let index = &running.hub.index;
+        let tier = running.hub.data.tier_id();
+        index.segment_closed(&garden, StreamKind::Main, tier, &segment).unwrap();
+    }
+    let list = async |query: &str| {
+        let path = format!("/api/v1/cameras/garden/main/segments?{query}");
+        let page = running.admin(Method::GET, &path, None).await.json();
+        let items = page["items"].as_array().unwrap_or_else(|| panic!("{query}: {page}")).clone();
+        let starts: Vec<_> = items.iter().map(|item| item["start_utc_ms"].as_i64()).collect();
+        (starts, page["next"].as_str().map(ToOwned::to_owned))
+    };
+    let all = starts.map(|start| Some(start.0));
+    assert_eq!(list("").await, (all.to_vec(), None), "without a range: all there is");
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let (page, next) = list(&query).await;
+        assert!(page.len() <= 2, "a page is no longer than asked for: {page:?}");
+        seen.extend(page);
+        let Some(next) = next else { break };
+        query = format!("limit=2&after={next}");
+    }
+    assert_eq!(seen, all, "pages join without a hole");
+    let third = starts[2].0;
+    assert_eq!(list(&format!("from_utc_ms={third}")).await.0, all[2..], "from then on");
+    assert_eq!(list(&format!("to_utc_ms={third}")).await.0, all[..2], "until then");
+    let path = format!("/api/v1/cameras/garden/main/segments?from_utc_ms={third}&to_utc_ms=1");
+    let answer = running.admin(Method::GET, &path, None).await;
+    answer.assert_problem(StatusCode::BAD_REQUEST, "bad_request", "it ends before it begins");
 }
 
 #[tokio::test]

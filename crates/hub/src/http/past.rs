@@ -35,6 +35,8 @@ const MOST_SPANS: usize = 20_000;
 const MOST_EVENTS: u32 = 1000;
 const USUAL_SEGMENTS: u32 = 100;
 const MOST_SEGMENTS: u32 = 1000;
+/// The end of the year 9999: a time that no timestamp of ours has would only overflow somewhere.
+const LAST_UTC_MS: i64 = 253_402_300_799_999;
 
 /// `[from, to)` on the wall clock.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
@@ -51,11 +53,11 @@ pub(crate) struct TimelineParams {
 /// `[from, to)` on the wall clock.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct RangeParams {
-    /// First millisecond, UTC.
-    from_utc_ms: i64,
-    /// First millisecond after it, UTC.
-    to_utc_ms: i64,
+pub(crate) struct SegmentsParams {
+    /// First millisecond, UTC; from the oldest footage on if absent.
+    from_utc_ms: Option<i64>,
+    /// First millisecond after it, UTC; up to now if absent.
+    to_utc_ms: Option<i64>,
     /// For a list: start it after this (`next` of the page before).
     after: Option<i64>,
     /// For a list: at most so many, 1 to 1000; 100 if absent.
@@ -102,8 +104,7 @@ pub(crate) struct StillParams {
 }
 
 fn range(from: i64, to: i64) -> Result<UtcRange, Failure> {
-    // A year that no timestamp of ours has would only overflow somewhere.
-    let is_sane = |at: i64| (0..=253_402_300_799_999).contains(&at);
+    let is_sane = |at: i64| (0..=LAST_UTC_MS).contains(&at);
     if from < to && is_sane(from) && is_sane(to) {
         return Ok(UtcRange::new(UtcMs(from), UtcMs(to)));
     }
@@ -179,7 +180,7 @@ fn present(hub: &Hub, camera: &CameraEntry, stream: StreamKind, now: UtcMs) -> P
 
 /// The files of a stream, oldest first.
 #[utoipa::path(get, path = "/api/v1/cameras/{id}/{stream}/segments", params(
-    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), RangeParams), responses(
+    ("id" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"), SegmentsParams), responses(
     (status = 200, body = Page<SegmentItem>, description = "A page of files"),
     (status = 400, body = Problem, description = "The range is empty"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -189,10 +190,10 @@ pub(crate) async fn segments(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     PathOf((id, stream)): PathOf<(String, String)>,
-    Params(params): Params<RangeParams>,
+    Params(params): Params<SegmentsParams>,
 ) -> Result<Json<Page<SegmentItem>>, Failure> {
     let (camera, stream) = caller.stream(&hub, &id, &stream)?;
-    let asked = range(params.from_utc_ms, params.to_utc_ms)?;
+    let asked = range(params.from_utc_ms.unwrap_or(0), params.to_utc_ms.unwrap_or(LAST_UTC_MS))?;
     let limit = params.limit.unwrap_or(USUAL_SEGMENTS).clamp(1, MOST_SEGMENTS);
     let from = params
         .after
