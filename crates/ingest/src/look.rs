@@ -120,3 +120,17 @@ fn mp4_of(parameters: &ParameterSets, keyframe: &AccessUnit) -> Vec<u8> {
     mp4.extend_from_slice(&tarsier_segment::unit_fragment(1, keyframe, origin, None, 0));
     mp4
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_counted_by_the_cameras_times() {
+        let rate = |pictures, last_pts| Seen { pictures, last_pts, ..Seen::default() }.millifps();
+        assert_eq!(rate(26, 90_000), Some(25_000), "26 pictures are 25 spans");
+        assert_eq!(rate(1, 0), None, "one picture has no rate");
+        assert_eq!(rate(2, 0), None, "nor have two that are shown at once");
+        assert_eq!(rate(1, 90_000), None, "and zero is no rate");
+    }
+}

@@ -16,8 +16,8 @@ pub enum SourceEvent {
     /// One access unit, its times made true by `timeline`.
     Unit(AccessUnit),
     /// The run begins: the next unit is a keyframe, shown at time 0. Comes once, between the first parameters and
-    /// the first unit. A camera's clock that jumps ends no run: `timeline` continues the times and counts the jump;
-    /// what cannot be continued ends the source, and the next source begins the next run.
+    /// the first unit. A camera's clock that jumps begins no other run: `timeline` continues the times, and the jump
+    /// is an anomaly. The next run is the next source's.
     NewRun {
         /// When the picture at the run's time zero was taken.
         zero: UtcMs,
