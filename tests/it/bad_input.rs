@@ -156,7 +156,7 @@ fn a_second_hub_on_the_same_folder_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
-fn a_broken_database_is_set_aside_and_the_footage_is_found_again() {
+fn a_broken_database_is_set_aside_and_cameras_and_footage_are_there_again() {
     journey(async {
         let server = cameras(1).await?;
         let (folder, hub) = hub().await?;
@@ -169,23 +169,20 @@ fn a_broken_database_is_set_aside_and_the_footage_is_found_again() {
             b"this is no database at all, but it is long enough to be looked at closely",
         )?;
         let _ = std::fs::remove_file(folder.path().join("tarsier.db-wal"));
-        let refused = HubProcess::start(folder.path(), &HubOptions::default()).await;
-        let message = match refused {
-            Ok(hub) => {
-                // It may as well go on with a new index, as long as the old one is kept and the user is told.
-                let kept = std::fs::read_dir(folder.path())?
-                    .flatten()
-                    .any(|entry| entry.file_name().to_string_lossy().contains("corrupt"));
-                ensure!(kept, "the broken database is kept");
-                hub.logs()
-            }
-            Err(error) => format!("{error:#}"),
-        };
-        ensure!(message.contains("tarsier.db"), "the message names the file: {message}");
-        ensure!(
-            !tarsier_tests::footage::files(&folder.path().join("footage")).is_empty(),
-            "footage is untouched"
-        );
+        let kept = tarsier_tests::footage::files(&folder.path().join("footage"));
+        let hub = HubProcess::start(folder.path(), &HubOptions::default()).await?;
+        let is_aside = |name: &str| name.starts_with("tarsier.db") && name.contains("corrupt");
+        let aside = std::fs::read_dir(folder.path())?
+            .flatten()
+            .any(|entry| is_aside(&entry.file_name().to_string_lossy()));
+        ensure!(aside, "the broken database is kept beside the new one");
+        hub.until_state(&id, "recording", Duration::from_secs(30)).await?;
+        let path = format!("/api/v1/cameras/{id}/main/segments");
+        hub.until("what was recorded before", &path, Duration::from_secs(20), |list| {
+            (list["items"].as_array()?.len() > kept.len()).then_some(())
+        })
+        .await?;
+        ensure!(hub.logs().contains("tarsier.db"), "the log names the file");
         server.stop().await;
         Ok(())
     });

@@ -220,7 +220,7 @@ pub struct SetAsideError {
 
 /// Renames a damaged index to `tarsier.db.corrupt-20261120T201500Z` (with its log), so that a new one can be made and
 /// rebuilt from the files, and nothing is lost that a person may want to salvage. Only ever called by a person's
-/// decision or with their knowledge: cameras and settings live in the index alone. No index may be open.
+/// decision or with their knowledge: whoever owns cameras and settings must have kept them elsewhere. No index may be open.
 pub fn set_aside(path: &Path, now: UtcMs) -> Result<PathBuf, SetAsideError> {
     let stamp = jiff::Timestamp::from_millisecond(now.0)
         .map_or_else(|_| now.0.to_string(), |utc| utc.strftime("%Y%m%dT%H%M%SZ").to_string());
