@@ -247,7 +247,7 @@ impl Account {
                 .split(|c: char| !c.is_ascii_digit())
                 .filter_map(|word| word.parse().ok())
                 .collect();
-            if let [came, on_disk, lost] = numbers[..] {
+            if let [came, on_disk, lost, ..] = numbers[..] {
                 account.recorders += 1;
                 account.came += came;
                 account.on_disk += on_disk;
