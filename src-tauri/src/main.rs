@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(autostart)
         .setup(move |app| Ok(set_up(app.handle(), flags, data_dir, clock)?))
         .build(tauri::generate_context!())
-        .context("the window cannot be made: is there a display?")?;
+        .context("the window cannot be made")?;
     app.run(|app, event| on_run_event(app, &event));
     Ok(())
 }

@@ -17,6 +17,7 @@ const MENU = [
   "Open Tarsier", "Pause recording", "Mute alerts for 1 hour", "Start at login", "Quit window (recording goes on)",
   "Stop recording and quit",
 ];
+const SINGLE = "dev.tarsier.window.SingleInstance";
 const QUICK = 20; // seconds for what happens at once, on a busy machine
 const START = 60; // seconds for a start of window, hub, recorders and pages
 const OFFLINE = 120; // seconds: five attempts (31 s), the window's gathering (5 s), and a busy machine
@@ -50,6 +51,28 @@ function videos() {
       return { at: video.currentTime, pixels: [...context.getImageData(0, 0, 32, 18).data] };
     });`);
 }
+
+/** Of each live picture on the page. */
+const playerStates = () =>
+  inPage(`return [...document.querySelectorAll("[data-player=live]")].map((player) => player.dataset.state);`);
+
+const allLive = () =>
+  until("the page shows every camera live", START, async () => {
+    const states = await playerStates();
+    assert(states.length === 3 && states.every((state) => state === "playing"), `they are ${states}`);
+    return true;
+  });
+
+/** What a failure is understood by. */
+const pageFacts = () =>
+  inPage(`
+    return [...document.querySelectorAll("[data-player=live]")].map((player) => ({
+      ...player.dataset,
+      videos: [...player.querySelectorAll("video")].map((video) => ({
+        at: video.currentTime, readyState: video.readyState, isPaused: video.paused, isSeeking: video.seeking,
+        buffered: [...Array(video.buffered.length).keys()].map((n) => [video.buffered.start(n), video.buffered.end(n)]),
+      })),
+    }));`).catch((error) => `none: ${error.message}`);
 
 const isBlack = ({ pixels }) => !pixels.some((value, index) => index % 4 !== 3 && value > 60);
 const differs = (a, b) => a.pixels.filter((value, index) => Math.abs(value - b.pixels[index]) > 8).length > 10;
@@ -150,6 +173,7 @@ async function journey() {
   });
 
   await step("a second start shows the first window and ends", async () => {
+    assert(await session.isOwned(SINGLE), "the first window has its name on the bus");
     const second = start("second tarsier", program("tarsier"), ["--data-dir", dataDir]);
     const { code } = await Promise.race([
       second.ended,
@@ -184,11 +208,10 @@ async function journey() {
     assert((await line()) === "Recording 2 of 3 cameras, 1 offline", `the tray says it, too: ${await line()}`);
     await session.click(note);
     await until("the window is seen", QUICK, () => visibleWindows().length > 0);
-    await until("its page says which camera has no pictures", QUICK, () =>
-      inPage(`
-        const states = [...document.querySelectorAll("[data-player=live]")].map((player) => player.dataset.state);
-        return states.length === 3 && states.filter((state) => state === "playing").length === 2;`),
-    );
+    await until("its page says which camera has no pictures", QUICK, async () => {
+      const states = await playerStates();
+      return states.length === 3 && states.filter((state) => state === "playing").length === 2;
+    });
     takePicture("offline");
   });
 
@@ -199,6 +222,7 @@ async function journey() {
       session.notifications.slice(before).find(({ title }) => title.includes("Garden")),
     );
     await until("three cameras are recorded", START, async () => (await line()) === "Recording 3 cameras");
+    await allLive();
     assert(session.notifications.length === before + 1, `one camera, one note: ${JSON.stringify(session.notifications)}`);
   });
 
@@ -210,11 +234,7 @@ async function journey() {
     process.kill(pid, "SIGKILL");
     await until("another hub answers", START, async () => hub.file().pid !== pid && (await recorders()) === before);
     await until("the tray says that all is well", START, async () => (await line()) === "Recording 3 cameras");
-    await until("the page shows all three live again", START, () =>
-      inPage(`
-        const players = [...document.querySelectorAll("[data-player=live]")];
-        return players.length === 3 && players.every((player) => player.dataset.state === "playing");`),
-    );
+    await allLive();
     takePicture("hub-back");
   });
 
@@ -222,6 +242,8 @@ async function journey() {
     const { pid } = hub.file();
     process.kill(windowPid, "SIGKILL");
     await until("the window is dead", QUICK, () => !isAlive(windowPid));
+    // The bus hears of it a moment later; until then a next start would speak to the dead.
+    await until("the bus knows it", QUICK, async () => !(await session.isOwned(SINGLE)));
     const then = hub.footage();
     const system = await hub.api("GET", "/api/v1/system");
     assert(isAlive(pid) && system.recording_cameras === 3, `the hub records on: ${JSON.stringify(system)}`);
@@ -253,6 +275,7 @@ try {
 } catch (error) {
   takePicture("failure");
   console.log(`\nnot ok - ${error.stack}\n${lastWords()}`);
+  if (driver) console.log(`--- players on the page:\n${JSON.stringify(await pageFacts(), null, 1)}`);
   for (const log of ["hub-start.log"]) {
     const file = path.join(dataDir, "logs", log);
     if (existsSync(file)) console.log(`--- ${log}:\n${readFileSync(file, "utf8").slice(-3000)}`);

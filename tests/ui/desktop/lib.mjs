@@ -145,6 +145,7 @@ export class Session {
   labels = async () => (await this.menu()).map((entry) => entry.label);
   icon = () => this.#ask({ do: "icon" });
   press = (label) => this.#ask({ do: "press", label });
+  isOwned = (name) => this.#ask({ do: "owned", name });
   click = (notification) => this.#ask({ do: "click", notification: notification.number });
 }
 

@@ -2,7 +2,8 @@
 """What a desktop offers to programs, made to be looked at: a tray and a notification server.
 
 Speaks JSON lines. Out: {"event": "ready" | "tray" | "notification" | "answer", ...}. In, each with an "id" that comes back
-in the answer: {"do": "menu"}, {"do": "icon"}, {"do": "press", "label": ...}, {"do": "click", "notification": ...}.
+in the answer: {"do": "menu"}, {"do": "icon"}, {"do": "press", "label": ...}, {"do": "click", "notification": ...},
+{"do": "owned", "name": ...}.
 """
 import json
 import sys
@@ -159,6 +160,9 @@ class Session:
         number = next(number for number, properties in entries if properties.get("label") == wish["label"])
         menu.Event(dbus.Int32(number), "clicked", dbus.String("", variant_level=1), dbus.UInt32(0), dbus_interface=MENU)
         return True
+
+    def do_owned(self, wish):
+        return bool(self.bus.name_has_owner(wish["name"]))
 
     def do_click(self, wish):
         self.notifications.ActionInvoked(dbus.UInt32(wish["notification"]), "default")
