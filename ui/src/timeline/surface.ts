@@ -39,6 +39,7 @@ const DRAG_PX = 4;
 export class Surface {
   private readonly o: SurfaceOptions;
   private readonly observer: ResizeObserver;
+  private fitting = 0;
   private view: View;
   private width = 0;
   private height = 0;
@@ -52,8 +53,12 @@ export class Surface {
     this.view = options.view;
     this.palette = options.palette();
     const { canvas } = options;
+    // In the next frame: a canvas that changes its size while sizes are observed is a loop, and browsers complain of it.
     this.observer = new ResizeObserver(() => {
-      this.fit();
+      cancelAnimationFrame(this.fitting);
+      this.fitting = requestAnimationFrame(() => {
+        this.fit();
+      });
     });
     this.observer.observe(canvas);
     canvas.addEventListener("wheel", this.wheel, { passive: false });
@@ -68,6 +73,7 @@ export class Surface {
   destroy(): void {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.fitting);
     const { canvas } = this.o;
     canvas.removeEventListener("wheel", this.wheel);
     canvas.removeEventListener("pointerdown", this.down);
