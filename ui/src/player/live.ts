@@ -238,6 +238,8 @@ export class LivePlayer {
           return;
         }
         this.awaitsInit = message;
+        // Pictures are on their way: from now on the watch may rebuild a media source that hangs on the way to them.
+        if (this.state.kind === "waiting") this.enter({ kind: "connecting" });
         return;
       case "waiting":
         this.enter({ kind: "waiting", problem: message.problem });
