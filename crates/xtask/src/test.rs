@@ -90,6 +90,6 @@ fn pages(steps: &mut Steps) -> Result<()> {
 }
 
 fn browser_journey() -> Result<()> {
-    let journey = root::root().join("tests").join("ui").join("browser.mjs");
+    let journey = root::root().join("tests").join("ui").join("browser").join("journey.mjs");
     run(command("node").arg(&journey)).with_context(|| format!("{}", journey.display()))
 }
