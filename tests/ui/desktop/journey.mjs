@@ -19,7 +19,7 @@ const MENU = [
 ];
 const SINGLE = "dev.tarsier.window.SingleInstance";
 const QUICK = 20; // seconds for what happens at once, on a busy machine
-const START = 60; // seconds for a start of window, hub, recorders and pages
+const START = 120; // seconds for a start of window, hub, recorders and pages
 const OFFLINE = 120; // seconds: five attempts (31 s), the window's gathering (5 s), and a busy machine
 const BACK = 180; // seconds: the slowest attempt (30 s) and the quiet minute of a camera that was just named
 
