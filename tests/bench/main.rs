@@ -64,7 +64,7 @@ fn main() -> anyhow::Result<()> {
         match name.as_str() {
             "record" => record::run(&options).await,
             "live" => live::run(&options).await,
-            "index" => index::run(&options).await,
+            "index" => index::run(&options),
             "start" => start::run(&options).await,
             other => bail!("no bench {other:?}; there are record, live, index and start"),
         }
