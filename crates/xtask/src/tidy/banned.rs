@@ -29,7 +29,7 @@ const HOSTS: [&str; 6] = [
     concat!("pypi", ".org"),
     concat!("deb.debian", ".org"),
     concat!("security.debian", ".org"),
-    concat!("pythonhosted", ".org"),
+    concat!("python", "hosted", ".org"),
 ];
 
 /// Where one developer keeps the repository.
