@@ -1,7 +1,7 @@
 //! Hands: lets packets gather in the sockets' buffers while nobody is in a hurry.
 //!
-//! A 4 Mbit/s camera wakes its reader some fifty times a second, and on an idle machine the wake-ups cost more
-//! than the bytes (measured: half of the recorder's CPU). While every stream plays and nobody watches, the
+//! A 4 Mbit/s camera wakes its reader some fifty times a second, and the wake-ups cost more
+//! than many of the bytes (a quarter of a recorder's profile was the scheduler's task switch). While every stream plays and nobody watches, the
 //! thread that reads sleeps up to [`PAUSE`] before it asks the kernel what has come, and then reads all of it.
 //! Whoever needs the pictures at once [`Gate::hold`]s the gate open; a command opens it with [`Gate::wake`].
 //!
