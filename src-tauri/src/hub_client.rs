@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
+use tarsier_api::alert::AlertMute;
 use tarsier_api::event::Event;
 use tarsier_api::system::System;
+use tarsier_types::UtcMs;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -94,6 +96,12 @@ impl HubClient {
         self.ask(Method::PUT, "/api/v1/recording", Some(json!({ "paused": paused })))
             .await
             .map(drop)
+    }
+
+    /// `PUT /api/v1/alerts/mute`.
+    pub(crate) async fn set_muted(&self, until: Option<UtcMs>) -> Result<(), AskError> {
+        let mute = AlertMute { until_utc_ms: until.map(|until| until.0) };
+        self.ask(Method::PUT, "/api/v1/alerts/mute", Some(json!(mute))).await.map(drop)
     }
 
     /// `POST /api/v1/demo`.

@@ -1,14 +1,14 @@
-//! Brain: which events become notifications, when, and which are told together. SPEC section 11: grouped so that they
-//! never spam.
+//! Brain: which events become notifications, and which are told together. SPEC section 11: grouped so that they never
+//! spam.
 //!
-//! - What happens within [`GATHER`] of the first thing is told together, one note for each kind.
-//! - A camera is named at most once in [`QUIET`]; what happens to it meanwhile is told at the end of it, if it is still
-//!   news then.
-//! - "Back" is told only of a camera of which it was told that it was gone.
+//! The hub decides what is an alert: what lasts long enough, what is one incident, who wants quiet. Each of its alerts
+//! is told here once when it is raised and once when it is over. All that is left to do: what comes within [`GATHER`]
+//! of the first is one note for each kind, so that a connection that was broken, or a quiet time that ends, does not
+//! fill the screen.
 //!
 //! What does not belong here: showing a notification, the connection to the hub.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tarsier_api::event::{Event, EventKind};
@@ -16,41 +16,37 @@ use tarsier_types::Mono;
 
 use crate::words::{Words, fill};
 
-/// How long the first thing waits for others to be told with it.
-const GATHER: Duration = Duration::from_secs(5);
-/// How long a camera is not named again.
-const QUIET: Duration = Duration::from_secs(60);
+/// How long the first thing waits for others to be told with it. An alert is to be out within 30 s, of which the hub
+/// takes at most 22 s.
+const GATHER: Duration = Duration::from_secs(1);
 /// Lines of a note about several things.
 const MAX_LINES: usize = 4;
 
 /// What a note is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Topic {
-    Offline,
-    Back,
-    Stopped,
+    /// Something is wrong.
     Alarm,
+    /// It is over.
+    Over,
 }
 
-const TOPICS: [Topic; 4] = [Topic::Alarm, Topic::Stopped, Topic::Offline, Topic::Back];
+/// The worse comes first.
+const TOPICS: [Topic; 2] = [Topic::Alarm, Topic::Over];
 
 impl Topic {
     fn of(kind: EventKind) -> Option<Self> {
         match kind {
-            EventKind::CameraOffline => Some(Self::Offline),
-            EventKind::CameraOnline => Some(Self::Back),
-            EventKind::CameraStopped => Some(Self::Stopped),
-            EventKind::DiskNotWritable => Some(Self::Alarm),
+            EventKind::AlertRaised => Some(Self::Alarm),
+            EventKind::AlertResolved => Some(Self::Over),
             _ => None,
         }
     }
 
     fn title_of_many(self, words: &Words) -> &'static str {
         match self {
-            Self::Offline => words.many_offline,
-            Self::Back => words.many_back,
-            Self::Stopped => words.many_stopped,
             Self::Alarm => words.many_alarms,
+            Self::Over => words.many_over,
         }
     }
 }
@@ -60,10 +56,6 @@ impl Topic {
 pub(crate) enum Input {
     /// The hub says.
     Heard(Event),
-    /// The user wants quiet for so long.
-    Mute(Duration),
-    /// The user wants to hear again.
-    Unmute,
     /// The deadline has come.
     Tick,
 }
@@ -77,56 +69,34 @@ pub(crate) struct Note {
     pub(crate) body: String,
 }
 
+/// What waits for others, and until when.
 #[derive(Debug)]
-struct Pending {
-    topic: Topic,
-    camera: Option<String>,
-    note: Note,
-    due: Mono,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Told {
-    topic: Topic,
-    at: Mono,
+struct Gathering {
+    until: Mono,
+    waiting: Vec<(Topic, Note)>,
 }
 
 /// Decides what is told.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     words: &'static Words,
-    gather_until: Option<Mono>,
-    muted_until: Option<Mono>,
-    pending: Vec<Pending>,
-    told: HashMap<String, Told>,
+    gathering: Option<Gathering>,
     notes: VecDeque<Note>,
 }
 
 impl Notifier {
     /// One that has told nothing yet.
     pub(crate) fn new(words: &'static Words) -> Self {
-        Self {
-            words,
-            gather_until: None,
-            muted_until: None,
-            pending: Vec::new(),
-            told: HashMap::new(),
-            notes: VecDeque::new(),
-        }
+        Self { words, gathering: None, notes: VecDeque::new() }
     }
 
     /// Takes what happened at `now`.
     pub(crate) fn handle(&mut self, now: Mono, input: Input) {
-        if self.muted_until.is_some_and(|until| until <= now) {
-            self.muted_until = None;
-        }
+        self.tell_what_is_due(now);
         match input {
             Input::Heard(event) => self.hear(now, event),
-            Input::Mute(span) => self.muted_until = Some(now + span),
-            Input::Unmute => self.muted_until = None,
             Input::Tick => {}
         }
-        self.tell_what_is_due(now);
     }
 
     /// The next note to show, until there is none.
@@ -136,58 +106,21 @@ impl Notifier {
 
     /// When to call again with [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.pending.iter().map(|pending| pending.due).chain(self.muted_until).min()
-    }
-
-    /// The user wanted quiet, and it lasts.
-    pub(crate) fn is_muted(&self) -> bool {
-        self.muted_until.is_some()
+        self.gathering.as_ref().map(|gathering| gathering.until)
     }
 
     fn hear(&mut self, now: Mono, event: Event) {
         let Some(topic) = Topic::of(event.kind) else { return };
-        let mut due = match self.gather_until {
-            Some(until) if until > now => until,
-            _ => now + GATHER,
-        };
-        if let Some(camera) = &event.camera_id {
-            let waiting = self.pending.len();
-            self.pending.retain(|pending| pending.camera.as_ref() != Some(camera));
-            let took_back = self.pending.len() < waiting;
-            match self.told.get(camera) {
-                Some(told) => {
-                    let free_at = told.at + QUIET;
-                    if told.topic == topic && (took_back || now < free_at) {
-                        return; // what was told last is true again
-                    }
-                    due = due.max(free_at);
-                }
-                None if topic == Topic::Back => return, // nobody was told that it was gone
-                None => {}
-            }
-        }
-        if self.gather_until.is_none_or(|until| until <= now) {
-            self.gather_until = Some(now + GATHER);
-        }
         let note = Note { title: event.title, body: event.body };
-        self.pending.push(Pending { topic, camera: event.camera_id, note, due });
+        let first = || Gathering { until: now + GATHER, waiting: Vec::new() };
+        self.gathering.get_or_insert_with(first).waiting.push((topic, note));
     }
 
     fn tell_what_is_due(&mut self, now: Mono) {
-        let (due, later): (Vec<Pending>, Vec<Pending>) =
-            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.due <= now);
-        self.pending = later;
-        for pending in &due {
-            if let Some(camera) = &pending.camera {
-                self.told.insert(camera.clone(), Told { topic: pending.topic, at: now });
-            }
-        }
-        if self.is_muted() {
-            return;
-        }
+        let Some(due) = self.gathering.take_if(|gathering| gathering.until <= now) else { return };
         for topic in TOPICS {
             let notes: Vec<&Note> =
-                due.iter().filter(|p| p.topic == topic).map(|p| &p.note).collect();
+                due.waiting.iter().filter(|(of, _)| *of == topic).map(|(_, note)| note).collect();
             self.notes.extend(together(topic, &notes, self.words));
         }
     }
@@ -214,45 +147,41 @@ mod tests {
     use super::*;
     use crate::words::for_locale;
 
-    fn event(kind: EventKind, camera: &str) -> Event {
-        let what = match kind {
-            EventKind::CameraOffline => "offline",
-            EventKind::CameraOnline => "back",
-            EventKind::CameraStopped => "stopped",
-            _ => "other",
-        };
+    fn event(kind: EventKind, title: String) -> Event {
         Event {
             id: 1,
             utc_ms: 0,
             kind,
-            camera_id: Some(camera.to_owned()),
-            title: format!("{camera} {what}"),
+            camera_id: None,
+            title,
             body: String::new(),
+            until_utc_ms: None,
         }
     }
 
-    /// The script is words of `SECOND:CAMERA` and a sign: `-` offline, `+` online, `!` stopped, `.` something else;
-    /// `SECOND:mute` is for an hour. The answer is what was told, with the second in which it was.
+    /// The script is words of `MILLISECOND:NAME` and a sign: `-` an alert, `+` it is over; or of an event's name. The
+    /// answer is what was told, with the millisecond in which it was.
     fn run(script: &str) -> String {
         let mut notifier = Notifier::new(for_locale("en"));
         let mut told = Vec::new();
         let mut steps: Vec<(u64, Input)> = script
             .split_whitespace()
             .map(|word| {
-                let (second, what) = word.split_once(':').expect("SECOND:WHAT");
-                let input = match what.split_at(what.len() - 1) {
-                    ("mut", "e") => Input::Mute(Duration::from_secs(3600)),
-                    (camera, "-") => Input::Heard(event(EventKind::CameraOffline, camera)),
-                    (camera, "+") => Input::Heard(event(EventKind::CameraOnline, camera)),
-                    (camera, "!") => Input::Heard(event(EventKind::CameraStopped, camera)),
-                    (camera, _) => Input::Heard(event(EventKind::RecorderRestarted, camera)),
+                let (at, what) = word.split_once(':').expect("MILLISECOND:WHAT");
+                let event = match what.split_at(what.len() - 1) {
+                    (name, "-") => event(EventKind::AlertRaised, name.to_owned()),
+                    (name, "+") => event(EventKind::AlertResolved, format!("Over: {name}")),
+                    _ => {
+                        let kind = serde_json::from_value(what.into()).expect("an event's name");
+                        event(kind, what.to_owned())
+                    }
                 };
-                (second.parse().expect("a number"), input)
+                (at.parse().expect("a number"), Input::Heard(event))
             })
             .collect();
         steps.reverse();
         loop {
-            let next_step = steps.last().map(|(second, _)| Mono::from_millis(second * 1000));
+            let next_step = steps.last().map(|(at, _)| Mono::from_millis(*at));
             let now = match (next_step, notifier.deadline()) {
                 (Some(step), Some(deadline)) if deadline < step => deadline,
                 (Some(step), _) => step,
@@ -266,12 +195,12 @@ mod tests {
             };
             notifier.handle(now, input);
             while let Some(note) = notifier.poll() {
-                let seconds = now.since(Mono::ZERO).as_secs();
+                let at = now.since(Mono::ZERO).as_millis();
                 let body = note.body.replace('\n', ", ");
                 told.push(if body.is_empty() {
-                    format!("{seconds}s {}", note.title)
+                    format!("{at} {}", note.title)
                 } else {
-                    format!("{seconds}s {} ({body})", note.title)
+                    format!("{at} {} ({body})", note.title)
                 });
             }
         }
@@ -279,74 +208,41 @@ mod tests {
     }
 
     #[test]
-    fn one_camera_is_told_in_the_hubs_own_words() {
-        assert_eq!(run("0:a-"), "5s a offline");
+    fn an_alert_and_its_end_are_told_in_the_hubs_own_words() {
+        assert_eq!(run("0:a- 60000:a+"), "1000 a; 61000 Over: a");
     }
 
     #[test]
-    fn several_cameras_within_five_seconds_are_one_note() {
-        assert_eq!(
-            run("0:a- 1:b- 4:c-"),
-            "5s 3 cameras went offline (a offline, b offline, c offline)"
-        );
+    fn a_burst_is_one_note() {
+        assert_eq!(run("0:a- 200:b- 999:c-"), "1000 3 alerts about recording (a, b, c)");
+        assert_eq!(run("0:a+ 0:b+"), "1000 2 alerts are over (Over: a, Over: b)");
+    }
+
+    #[test]
+    fn what_comes_after_a_burst_waits_for_others_of_its_own() {
+        assert_eq!(run("0:a- 1000:b- 2500:c-"), "1000 a; 2000 b; 3500 c");
     }
 
     #[test]
     fn a_long_list_is_cut() {
         assert_eq!(
             run("0:a- 0:b- 0:c- 0:d- 0:e- 0:f-"),
-            "5s 6 cameras went offline (a offline, b offline, c offline, d offline, and 2 more)"
+            "1000 6 alerts about recording (a, b, c, d, and 2 more)"
         );
     }
 
     #[test]
     fn different_things_are_not_mixed_and_the_worse_comes_first() {
-        assert_eq!(run("0:a- 1:b!"), "5s b stopped; 5s a offline");
+        assert_eq!(run("0:a+ 1:b-"), "1000 b; 1000 Over: a");
     }
 
     #[test]
-    fn a_camera_that_is_back_before_it_was_told_is_not_told() {
-        assert_eq!(run("0:a- 3:a+"), "", "a blip is in the event list, not in the user's face");
-    }
-
-    #[test]
-    fn a_camera_is_named_once_a_minute() {
-        assert_eq!(run("0:a- 10:a+"), "5s a offline; 65s a back");
+    fn a_blip_that_the_hub_makes_no_alert_of_is_not_told() {
         assert_eq!(
-            run("0:a- 100:a+"),
-            "5s a offline; 105s a back",
-            "after a quiet minute there is no more waiting"
+            run("0:camera_offline 1:camera_online 2:camera_stopped 3:disk_not_writable 4:disk_low"),
+            "",
+            "the hub holds them off, and says what a person should know of"
         );
-    }
-
-    #[test]
-    fn a_flapping_camera_is_told_only_what_is_still_news() {
-        assert_eq!(run("0:a- 10:a+ 20:a- 30:a+ 40:a-"), "5s a offline", "it is as it was told");
-        assert_eq!(run("0:a- 10:a+ 20:a- 30:a+"), "5s a offline; 65s a back");
-    }
-
-    #[test]
-    fn back_is_told_only_of_a_camera_that_was_told_to_be_gone() {
-        assert_eq!(run("0:a+"), "", "a camera that starts is no news");
-    }
-
-    #[test]
-    fn an_offline_camera_is_told_again_after_the_hub_forgot() {
-        assert_eq!(
-            run("0:a- 300:a-"),
-            "5s a offline; 305s a offline",
-            "the second time is a new loss of footage"
-        );
-    }
-
-    #[test]
-    fn nothing_is_told_while_muted_nor_afterwards() {
-        assert_eq!(run("0:mute 1:a- 4000:b-"), "4005s b offline");
-        assert_eq!(run("0:a- 2:mute"), "", "mute holds for what is already waiting, too");
-    }
-
-    #[test]
-    fn restarts_of_a_recorder_are_not_told() {
-        assert_eq!(run("0:a. 1:b."), "", "the hub heals those by itself");
+        assert_eq!(run("0:recorder_restarted"), "", "the hub heals those by itself");
     }
 }

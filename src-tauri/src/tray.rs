@@ -8,7 +8,7 @@ use tauri::tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, Tray
 use tauri::{AppHandle, Manager as _, Wry};
 use tauri_plugin_autostart::ManagerExt as _;
 
-use crate::light::{Light, PauseOffer, TrayView};
+use crate::light::{Light, MuteOffer, PauseOffer, TrayView};
 use crate::watch::Wish;
 use crate::window::{self, Shown};
 use crate::words::Words;
@@ -37,7 +37,7 @@ impl Tray {
         let line = MenuItem::with_id(app, "line", words.starting, false, None::<&str>)?;
         let open = MenuItem::with_id(app, OPEN, words.open, true, None::<&str>)?;
         let pause = MenuItem::with_id(app, PAUSE, words.pause, false, None::<&str>)?;
-        let mute = MenuItem::with_id(app, MUTE, words.mute, true, None::<&str>)?;
+        let mute = MenuItem::with_id(app, MUTE, words.mute, false, None::<&str>)?;
         let starts_at_login = app.autolaunch().is_enabled().unwrap_or(false);
         let login = CheckMenuItem::with_id(
             app,
@@ -107,7 +107,11 @@ impl Tray {
         })?;
         self.pause.set_enabled(view.pause != PauseOffer::Neither)?;
         self.stop.set_enabled(view.pause != PauseOffer::Neither)?;
-        self.mute.set_text(if view.is_muted { self.words.unmute } else { self.words.mute })
+        self.mute.set_text(match view.mute {
+            MuteOffer::Unmute => self.words.unmute,
+            MuteOffer::Mute | MuteOffer::Neither => self.words.mute,
+        })?;
+        self.mute.set_enabled(view.mute != MuteOffer::Neither)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tarsier_types::{Clock as _, Mono, SystemClock};
+use tarsier_types::{Clock as _, Mono, SystemClock, UtcMs};
 use tauri::{AppHandle, Url};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -28,7 +28,7 @@ const MAX_UNANSWERED: u32 = 3;
 /// How long to wait before a hub that could not be had is tried again without a click.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// What the menu promises.
-const MUTE_FOR: Duration = Duration::from_secs(3600);
+const MUTE_FOR_MS: i64 = 3_600_000;
 /// A hub closes every segment and ends within 5 s (CONTRACT section 2).
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const NOTHING_TO_TELL: Duration = Duration::from_secs(3600);
@@ -38,7 +38,7 @@ const NOTHING_TO_TELL: Duration = Duration::from_secs(3600);
 pub(crate) enum Wish {
     /// Pause recording, or resume it.
     PauseOrResume,
-    /// Mute alerts for an hour, or hear them again.
+    /// Mute alerts for an hour, everywhere, or let people be told again.
     MuteOrUnmute,
     /// End the hub, then this program.
     StopAndQuit,
@@ -148,14 +148,15 @@ impl Watch {
                 Known::System(system) => hub.set_paused(!system.is_paused).await,
                 Known::Starting | Known::Nothing => Ok(()),
             },
-            Wish::MuteOrUnmute => {
-                self.tell(if self.notifier.is_muted() {
-                    Input::Unmute
-                } else {
-                    Input::Mute(MUTE_FOR)
-                });
-                Ok(())
-            }
+            Wish::MuteOrUnmute => match known {
+                Known::System(system) => {
+                    // By the hub's own clock.
+                    let in_an_hour = UtcMs(system.now_utc_ms).plus_millis(MUTE_FOR_MS);
+                    let is_muted = system.alerts_muted_until_utc_ms.is_some();
+                    hub.set_muted((!is_muted).then_some(in_an_hour)).await
+                }
+                Known::Starting | Known::Nothing => Ok(()),
+            },
             Wish::StopAndQuit => match hub.stop().await {
                 Ok(()) => {
                     self.wait_for_end(hub).await;
@@ -238,7 +239,7 @@ impl Watch {
     }
 
     fn draw(&mut self, known: &Known) {
-        self.tray.draw(view(known, self.notifier.is_muted(), self.words));
+        self.tray.draw(view(known, self.words));
     }
 
     fn until_deadline(&self) -> Duration {

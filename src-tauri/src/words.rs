@@ -3,7 +3,7 @@
 //! A new language is one more table. What the hub says (titles of events) comes as it is. What does not belong here:
 //! when something is said.
 
-/// One language. `{n}`, `{total}` and `{offline}` are filled in by [`fill`].
+/// One language. `{n}`, `{total}`, `{offline}` and `{line}` are filled in by [`fill`].
 #[derive(Debug)]
 pub(crate) struct Words {
     pub(crate) open: &'static str,
@@ -22,10 +22,10 @@ pub(crate) struct Words {
     pub(crate) recording_many: &'static str,
     pub(crate) recording_some: &'static str,
     pub(crate) recording_none: &'static str,
-    pub(crate) many_offline: &'static str,
-    pub(crate) many_back: &'static str,
-    pub(crate) many_stopped: &'static str,
+    pub(crate) with_alert: &'static str,
+    pub(crate) with_alerts: &'static str,
     pub(crate) many_alarms: &'static str,
+    pub(crate) many_over: &'static str,
     pub(crate) and_more: &'static str,
     pub(crate) saved: &'static str,
     pub(crate) not_saved: &'static str,
@@ -63,10 +63,10 @@ static ENGLISH: Words = Words {
     recording_many: "Recording {n} cameras",
     recording_some: "Recording {n} of {total} cameras, {offline} offline",
     recording_none: "Nothing is being recorded",
-    many_offline: "{n} cameras went offline",
-    many_back: "{n} cameras are back",
-    many_stopped: "{n} cameras need you",
+    with_alert: "{line}, 1 alert",
+    with_alerts: "{line}, {n} alerts",
     many_alarms: "{n} alerts about recording",
+    many_over: "{n} alerts are over",
     and_more: "and {n} more",
     saved: "Saved",
     not_saved: "Could not be saved",
@@ -104,10 +104,10 @@ static VIETNAMESE: Words = Words {
     recording_many: "Đang ghi {n} camera",
     recording_some: "Đang ghi {n} trên {total} camera, {offline} mất kết nối",
     recording_none: "Không ghi camera nào",
-    many_offline: "{n} camera mất kết nối",
-    many_back: "{n} camera đã kết nối lại",
-    many_stopped: "{n} camera cần bạn xử lý",
+    with_alert: "{line}, 1 cảnh báo",
+    with_alerts: "{line}, {n} cảnh báo",
     many_alarms: "{n} cảnh báo về ghi hình",
+    many_over: "{n} cảnh báo đã kết thúc",
     and_more: "và {n} mục khác",
     saved: "Đã lưu",
     not_saved: "Không lưu được",
@@ -145,10 +145,10 @@ static KOREAN: Words = Words {
     recording_many: "카메라 {n}대 녹화 중",
     recording_some: "카메라 {total}대 중 {n}대 녹화 중, {offline}대 연결 끊김",
     recording_none: "녹화 중인 카메라가 없습니다",
-    many_offline: "카메라 {n}대의 연결이 끊겼습니다",
-    many_back: "카메라 {n}대가 다시 연결되었습니다",
-    many_stopped: "카메라 {n}대를 확인해 주세요",
+    with_alert: "{line}, 경고 1건",
+    with_alerts: "{line}, 경고 {n}건",
     many_alarms: "녹화 경고 {n}건",
+    many_over: "녹화 경고 {n}건이 해소되었습니다",
     and_more: "외 {n}건",
     saved: "저장했습니다",
     not_saved: "저장하지 못했습니다",
@@ -213,10 +213,10 @@ mod tests {
             for (theirs, english, places) in [
                 (words.recording_many, ENGLISH.recording_many, vec!["{n}"]),
                 (words.recording_some, ENGLISH.recording_some, vec!["{n}", "{total}", "{offline}"]),
-                (words.many_offline, ENGLISH.many_offline, vec!["{n}"]),
-                (words.many_back, ENGLISH.many_back, vec!["{n}"]),
-                (words.many_stopped, ENGLISH.many_stopped, vec!["{n}"]),
+                (words.with_alert, ENGLISH.with_alert, vec!["{line}"]),
+                (words.with_alerts, ENGLISH.with_alerts, vec!["{line}", "{n}"]),
                 (words.many_alarms, ENGLISH.many_alarms, vec!["{n}"]),
+                (words.many_over, ENGLISH.many_over, vec!["{n}"]),
                 (words.and_more, ENGLISH.and_more, vec!["{n}"]),
                 (words.no_port_todo, ENGLISH.no_port_todo, vec!["{n}"]),
             ] {

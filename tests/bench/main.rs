@@ -11,6 +11,7 @@ mod proc;
 mod record;
 mod start;
 mod table;
+mod tiers;
 
 use std::path::PathBuf;
 
@@ -36,7 +37,7 @@ pub(crate) enum Streams {
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().context("which bench? record | live | index | start")?;
+    let name = arguments.next().context("which bench? record | live | index | start | tiers")?;
     let mut options =
         Options { json: None, cameras: 16, seconds: 30, windows: 3, streams: Streams::All };
     while let Some(argument) = arguments.next() {
@@ -64,9 +65,10 @@ fn main() -> anyhow::Result<()> {
         match name.as_str() {
             "record" => record::run(&options).await,
             "live" => live::run(&options).await,
-            "index" => index::run(&options),
+            "index" => index::run(&options).await,
             "start" => start::run(&options).await,
-            other => bail!("no bench {other:?}; there are record, live, index and start"),
+            "tiers" => tiers::run(&options),
+            other => bail!("no bench {other:?}; there are record, live, index, start and tiers"),
         }
     })?;
     table.print();

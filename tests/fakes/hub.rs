@@ -19,6 +19,8 @@ pub struct HubOptions {
     pub arguments: Vec<String>,
     /// The port to listen on; 0 picks a free one.
     pub port: u16,
+    /// Environment variables of the hub, and so of its recorders.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running `tarsierd serve`. Dropping it kills the hub; its recorders end by themselves as orphans.
@@ -28,7 +30,7 @@ pub struct HubProcess {
     data_dir: PathBuf,
     /// `http://127.0.0.1:PORT`
     pub url: String,
-    /// An admin's token.
+    /// An admin's token, good for a day: clocks are put forward under a hub.
     pub token: String,
     client: reqwest::Client,
 }
@@ -60,6 +62,7 @@ impl HubProcess {
             .arg(data_dir)
             .args(["--listen", &format!("127.0.0.1:{}", options.port)])
             .args(&options.arguments)
+            .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -83,7 +86,8 @@ impl HubProcess {
         let url = ready["url"].as_str().context("no url in the ready line")?.to_owned();
         // Read on, so that the hub never writes to a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let token = token(data_dir, &["--role", "admin"]).await?;
+        let token =
+            token_with(data_dir, &["--role", "admin", "--ttl", "1d"], &options.environment).await?;
         Ok(Self {
             child,
             data_dir: data_dir.to_owned(),
@@ -260,7 +264,16 @@ impl Account {
 
 /// A token by `tarsierd token`.
 pub async fn token(data_dir: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    token_with(data_dir, arguments, &[]).await
+}
+
+async fn token_with(
+    data_dir: &Path,
+    arguments: &[&str],
+    environment: &[(String, String)],
+) -> anyhow::Result<String> {
     let output = Command::new(program("tarsierd")?)
+        .envs(environment.iter().cloned())
         .arg("token")
         .arg("--data-dir")
         .arg(data_dir)

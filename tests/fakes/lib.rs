@@ -1,7 +1,10 @@
 //! Fakes for journeys: cameras, networks that fail, and the programs as real processes.
 
+pub mod clock;
+pub mod disk;
 pub mod footage;
 pub mod gst;
 pub mod hub;
+pub mod own_namespace;
 pub mod process;
 pub mod proxy;

@@ -32,7 +32,16 @@ pub enum Fault {
     Delay(Duration),
     /// Each connection is cut after so many bytes from the server, counted from its beginning.
     CutAfter(u64),
+    /// So many of a hundred new connections are reset as soon as they are taken; which ones follows from their numbers.
+    FailSome(u8),
+    /// So many of a hundred packets are lost, and arrive when TCP has sent them again: everything behind them waits.
+    Loss(u8),
 }
+
+/// Linux sends what was not acknowledged again after 200 ms at the earliest (`TCP_RTO_MIN`).
+const SENT_AGAIN: Duration = Duration::from_millis(200);
+/// What fits a packet: read at a time while packets are lost.
+const PACKET: usize = 1448;
 
 /// How living connections end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +50,8 @@ pub enum Cut {
     Close,
     /// By RST, as when a device loses power and comes back.
     Reset,
+    /// Not at all: nothing passes any more, and nobody is told (half-open). New connections are not concerned.
+    Strand,
 }
 
 /// A running proxy. Dropping it ends every connection and closes the port.
@@ -56,6 +67,7 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Counters {
     accepted: AtomicU64,
+    failed: AtomicU64,
     living: AtomicU64,
     bytes_to_client: AtomicU64,
 }
@@ -109,6 +121,11 @@ impl Proxy {
         self.counters.accepted.load(Ordering::Relaxed)
     }
 
+    /// Connections that [`Fault::FailSome`] has ended.
+    pub fn failed(&self) -> u64 {
+        self.counters.failed.load(Ordering::Relaxed)
+    }
+
     /// Connections that live.
     pub fn living(&self) -> u64 {
         self.counters.living.load(Ordering::Relaxed)
@@ -160,14 +177,28 @@ async fn accept(listener: TcpListener, addr: SocketAddr, mut shared: Shared) {
         };
         tokio::select! {
             accepted = next => if let Ok((client, _)) = accepted {
-                shared.counters.accepted.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(connection(client, shared.clone()));
+                let number = shared.counters.accepted.fetch_add(1, Ordering::Relaxed);
+                let fault = *shared.faults.borrow();
+                if let Fault::FailSome(percent) = fault && is_hit(number, percent) {
+                    shared.counters.failed.fetch_add(1, Ordering::Relaxed);
+                    let _ = client.set_zero_linger();
+                } else {
+                    connections.spawn(connection(client, shared.clone()));
+                }
             },
             changed = shared.faults.changed() => if changed.is_err() { return },
             Some(_) = connections.join_next() => {}
             () = tokio::time::sleep(patience) => {}
         }
     }
+}
+
+/// Chance that is the same in every run (splitmix64 of the number).
+fn is_hit(number: u64, percent: u8) -> bool {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % 100 < u64::from(percent)
 }
 
 /// Counts a connection as long as it lives.
@@ -191,8 +222,10 @@ async fn connection(mut client: TcpStream, mut shared: Shared) {
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let up = Pump { direction: Direction::ToServer, shared: shared.clone(), passed: 0 };
-        let down = Pump { direction: Direction::ToClient, shared: shared.clone(), passed: 0 };
+        let up =
+            Pump { direction: Direction::ToServer, shared: shared.clone(), passed: 0, packets: 0 };
+        let down =
+            Pump { direction: Direction::ToClient, shared: shared.clone(), passed: 0, packets: 0 };
         tokio::select! {
             _ = up.run(from_client, to_server) => {}
             _ = down.run(from_server, to_client) => {}
@@ -203,8 +236,14 @@ async fn connection(mut client: TcpStream, mut shared: Shared) {
         _ = passed => None,
         changed = cuts.changed() => changed.ok().map(|()| cuts.borrow().1),
     };
-    if cut == Some(Cut::Reset) {
-        let _ = client.set_zero_linger();
+    match cut {
+        Some(Cut::Reset) => drop(client.set_zero_linger()),
+        Some(Cut::Strand) => {
+            // What the client says goes nowhere, until it gives up.
+            let mut nowhere = [0; 4096];
+            while client.read(&mut nowhere).await.is_ok_and(|read| read > 0) {}
+        }
+        Some(Cut::Close) | None => {}
     }
 }
 
@@ -219,6 +258,7 @@ struct Pump {
     direction: Direction,
     shared: Shared,
     passed: u64,
+    packets: u64,
 }
 
 /// What is under way at most in one direction.
@@ -232,11 +272,11 @@ impl Pump {
             let fault = *self.shared.faults.borrow_and_update();
             let held = fault == Fault::Hang
                 || (fault == Fault::Mute && self.direction == Direction::ToClient);
-            let delay = if let Fault::Delay(delay) = fault { delay } else { Duration::ZERO };
+            let at_a_time = if matches!(fault, Fault::Loss(_)) { PACKET } else { buffer.len() };
             let wait = under_way.front().map(|(due, _)| due.since(self.shared.clock.mono()));
             tokio::select! {
                 changed = self.shared.faults.changed() => if changed.is_err() { return Ok(()) },
-                read = from.read(&mut buffer), if !held && under_way.len() < IN_FLIGHT => {
+                read = from.read(&mut buffer[..at_a_time]), if !held && under_way.len() < IN_FLIGHT => {
                     let read = read?;
                     if read == 0 {
                         for (_, bytes) in under_way {
@@ -244,7 +284,8 @@ impl Pump {
                         }
                         return Ok(());
                     }
-                    under_way.push_back((self.shared.clock.mono() + delay, buffer[..read].to_vec()));
+                    let due = self.shared.clock.mono() + self.delay(fault);
+                    under_way.push_back((due, buffer[..read].to_vec()));
                 }
                 () = tokio::time::sleep(wait.unwrap_or_default()), if !held && wait.is_some() => {
                     if let Some((_, bytes)) = under_way.pop_front() {
@@ -257,6 +298,16 @@ impl Pump {
                     }
                 }
             }
+        }
+    }
+
+    /// How long what was read just now is under way.
+    fn delay(&mut self, fault: Fault) -> Duration {
+        self.packets += 1;
+        match fault {
+            Fault::Delay(delay) => delay,
+            Fault::Loss(percent) if is_hit(self.packets, percent) => SENT_AGAIN,
+            _ => Duration::ZERO,
         }
     }
 
@@ -380,5 +431,44 @@ mod tests {
             proxy.url("rtsp://192.0.2.1:554/cam1/main"),
             format!("rtsp://{}/cam1/main", proxy.addr())
         );
+    }
+
+    #[tokio::test]
+    async fn a_stranded_connection_hears_nothing_more_and_new_ones_pass() {
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        let mut old = TcpStream::connect(proxy.addr()).await.unwrap();
+        exchange(&mut old, b"hello").await.unwrap();
+        proxy.cut(Cut::Strand);
+        old.write_all(b"anybody?").await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_millis(150), old.read(&mut [0; 8])).await;
+        assert!(answer.is_err(), "neither an answer nor an end: {answer:?}");
+        let mut new = TcpStream::connect(proxy.addr()).await.unwrap();
+        assert_eq!(exchange(&mut new, b"hello").await.unwrap(), b"hello", "a new one passes");
+    }
+
+    #[tokio::test]
+    async fn lost_packets_come_late_and_in_order() {
+        let clock = SystemClock::start();
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        proxy.set(Fault::Loss(100));
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        let sent: Vec<u8> = (0..=255).cycle().take(4 * PACKET).collect();
+        let began = clock.mono();
+        assert_eq!(exchange(&mut stream, &sent).await.unwrap(), sent, "nothing is lost for good");
+        let took = clock.mono().since(began);
+        assert!(took >= 2 * SENT_AGAIN, "each way a packet is sent again: {took:?}");
+    }
+
+    #[tokio::test]
+    async fn some_connections_fail_and_most_do_not() {
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        proxy.set(Fault::FailSome(10));
+        let mut good = 0;
+        for _ in 0..100 {
+            let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+            good += u64::from(exchange(&mut stream, b"hello").await.is_ok());
+        }
+        assert_eq!(good + proxy.failed(), 100, "who was not failed was served");
+        assert!((3..=20).contains(&proxy.failed()), "about ten of a hundred: {}", proxy.failed());
     }
 }

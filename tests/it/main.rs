@@ -3,34 +3,63 @@
 //! They need the programs built (`cargo build`); `cargo xtask test` does that first.
 
 mod bad_input;
+mod clock;
 mod crash;
+mod disk;
 mod engines;
+mod hls;
 mod house;
+mod kill;
 mod live;
+mod misbehaviour;
+mod modes;
+mod network;
+mod no_access;
 mod playback;
 mod recording;
 mod rights;
 mod secrets;
+mod storage;
+mod supervision;
+mod whep;
 
 use std::time::Duration;
 
 use serde_json::json;
 use tarsier_demo::{AuthScheme, DemoOptions, DemoServer};
 use tarsier_tests::hub::{HubOptions, HubProcess};
+use tarsier_tests::own_namespace::{self, Machine, Place};
 use tarsier_types::{Credentials, Secret, StreamKind};
 
 /// Runs one journey on a runtime of its own.
 fn journey(steps: impl Future<Output = anyhow::Result<()>>) {
+    journey_within(Duration::from_secs(240), steps);
+}
+
+/// The same, for one that takes longer.
+fn journey_within(within: Duration, steps: impl Future<Output = anyhow::Result<()>>) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let within = Duration::from_secs(240);
         match tokio::time::timeout(within, steps).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => panic!("{error:?}"),
             Err(elapsed) => panic!("{elapsed}: the journey is not over after {within:?}"),
         }
     });
+}
+
+/// Runs one journey on a machine of its own: with disks and networks that nobody else sees. To be called by the test
+/// itself, with its steps as an `async` block: the block's type names the test.
+fn journey_alone<S: Future<Output = anyhow::Result<()>>>(machine: Machine, steps: S) {
+    let name = std::any::type_name::<S>();
+    let name = name.split_once("::").map_or(name, |(_, name)| name);
+    let name = name.trim_end_matches("::{{closure}}");
+    match own_namespace::enter(name, machine) {
+        Ok(Place::Inside) => journey(steps),
+        Ok(Place::Outside | Place::NotRun) => {}
+        Err(error) => panic!("{error:?}"),
+    }
 }
 
 /// A hub in a new folder, and the folder.

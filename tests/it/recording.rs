@@ -114,8 +114,9 @@ fn paused_recording_leaves_a_planned_gap_and_live_goes_on() {
         ensure!(status == 200, "pausing answers 200, not {status}");
         let live = hub.until_state(&id, "live", Duration::from_secs(20)).await?;
         let since = live["since_utc_ms"].as_i64().context("since")?;
-        hub.until("three seconds of pause", "/api/v1/system", Duration::from_secs(20), |system| {
-            (system["now_utc_ms"].as_i64()? > since + 3_000).then_some(())
+        // Recording goes on with the group of pictures that is in memory: the pause must be longer than one.
+        hub.until("ten seconds of pause", "/api/v1/system", Duration::from_secs(20), |system| {
+            (system["now_utc_ms"].as_i64()? > since + 10_000).then_some(())
         })
         .await?;
         hub.call("PUT", "/api/v1/recording", Some(&json!({ "paused": false }))).await?;

@@ -29,14 +29,56 @@ const camera = (n) => ({
   sub: { url: `rtsp://192.0.2.${n}:554/sub`, transport: "tcp" },
   username: "viewer",
   has_password: true,
-  recording: { mode: "continuous", segment_seconds: 60, record_sub: false },
+  recording: {
+    mode: "continuous",
+    segment_seconds: 60,
+    record_sub: false,
+    schedule: [],
+    pre_roll_seconds: 5,
+    post_roll_seconds: 10,
+  },
   engine: "auto",
   enabled: true,
   created_utc_ms: started - 40 * DAY,
 });
 let cameras = Array.from({ length: COUNT }, (_, i) => camera(i + 1));
+const locks = new Map();
+const supervision = {
+  max_rss_mb: 1000,
+  max_cpu_percent: 80,
+  cpu_seconds: 60,
+  heartbeat_seconds: 10,
+  start_seconds: 20,
+  media_window_seconds: 600,
+  min_media_percent: 50,
+  first_wait_ms: 500,
+  wait_seconds: 5,
+  longest_wait_seconds: 60,
+  max_restarts: 5,
+  restarts_within_seconds: 600,
+  pause_seconds: 1800,
+  disk_retry_seconds: 30,
+  restarts_at_once: 2,
+  handover_seconds: 30,
+  orphan_seconds: 60,
+};
 const isDown = (id) => DOWN.has(Number(id.slice(3)));
 const problem = (code, message, hint) => ({ code, message, hint });
+const noBucket = problem(
+  "no_such_path",
+  "There is no such bucket.",
+  "Check its name and region, and make it first.",
+);
+const stillWritten = problem(
+  "bad_request",
+  "Footage is being written to /mnt/cellar/footage.",
+  "Let recording move to another place first: list that one before it, or free it.",
+);
+const endless = problem(
+  "bad_request",
+  "Nothing is ever deleted from the bucket s3://backup-of-the-house/cameras: it would grow, and cost, without end.",
+  "Set the days that the bucket keeps, the most bytes it may hold, or a greatest age for every stream.",
+);
 const away = problem(
   "host_unreachable",
   "The camera does not answer at 192.0.2.7.",
@@ -87,6 +129,8 @@ function status(c) {
     retry_at_utc_ms: down ? Date.now() + 20_000 : null,
     streams: [stream("main", c.id), stream("sub", c.id)],
     recorder: recorder(c),
+    keeps: "continuous",
+    keeps_until_utc_ms: null,
     last_gap: { start_utc_ms: started - 7_200_000, end_utc_ms: started - 7_000_000, reason: "network" },
   };
 }
@@ -129,7 +173,20 @@ function timeline(id, from, to) {
     title: "No picture",
     body: "",
   };
-  return { spans: spans.filter(sees), gaps: holes.filter(sees), events: [event] };
+  return { spans: cutAtLocks(id, spans.filter(sees)), gaps: holes.filter(sees), events: [event] };
+}
+
+/** The mock's spans are cut where locks begin and end, as the hub's are. */
+function cutAtLocks(id, spans) {
+  const edges = (locks.get(id) ?? []).flatMap((lock) => [lock.from_utc_ms, lock.to_utc_ms]);
+  const isLocked = (at) => (locks.get(id) ?? []).some((l) => l.from_utc_ms <= at && l.to_utc_ms > at);
+  return spans.flatMap((span) => {
+    const inside = edges.filter((at) => at > span.start_utc_ms && at < span.end_utc_ms);
+    const cuts = [...new Set([span.start_utc_ms, ...inside, span.end_utc_ms])].sort((a, b) => a - b);
+    return cuts
+      .slice(1)
+      .map((end_utc_ms, i) => ({ ...span, start_utc_ms: cuts[i], end_utc_ms, locked: isLocked(cuts[i]) }));
+  });
 }
 
 function playlist(id, from, to) {
@@ -171,17 +228,65 @@ function system() {
     cameras: cameras.length,
     is_paused: paused,
     demo_cameras: cameras.length,
+    open_alerts: alerts().filter((alert) => alert.resolved_utc_ms === null && alert.severity !== "info")
+      .length,
+    alerts_muted_until_utc_ms: muted,
   };
 }
 
 function storage() {
-  const tier = { id: "t1", kind: "cache", root: "/var/lib/tarsier/footage", is_writable: true };
-  const sizes = {
+  const tier = {
+    is_writable: true,
+    name: "",
+    state: "writable",
+    away_since_utc_ms: null,
+    min_free_bytes: 100e9,
+    incoming: 0,
+    is_written_to: false,
+    last_cleanup: null,
+    bytes_per_day: 43e9,
+  };
+  const ssd = {
+    ...tier,
+    id: "t1",
+    kind: "cache",
+    root: "/var/lib/tarsier/footage",
     disk_total_bytes: 2e12,
     disk_available_bytes: 1.1e12,
     footage_bytes: 0.72e12,
     segments: 41_222,
+    days_left: 25.6,
+    is_written_to: true,
   };
+  const more = [
+    {
+      ...tier,
+      id: "t2",
+      kind: "archive",
+      name: "The big disk in the cellar",
+      root: "/mnt/cellar/footage",
+      disk_total_bytes: 16e12,
+      disk_available_bytes: 9e12,
+      footage_bytes: 6.2e12,
+      segments: 341_222,
+      days_left: 210,
+      incoming: 3,
+    },
+    {
+      ...tier,
+      id: "t3",
+      kind: "object_store",
+      name: "s3://backup-of-the-house/cameras",
+      root: "s3://backup-of-the-house/cameras",
+      disk_total_bytes: 0,
+      disk_available_bytes: 0,
+      footage_bytes: 0.4e12,
+      segments: 21_222,
+      days_left: null,
+      min_free_bytes: null,
+      incoming: 12,
+    },
+  ];
   const usage = (c, i) => ({
     camera_id: c.id,
     footage_bytes: 0.36e12 / (i + 1),
@@ -190,12 +295,116 @@ function storage() {
     newest_utc_ms: Date.now(),
   });
   return {
-    tiers: [{ ...tier, ...sizes, bytes_per_day: 43e9, days_left: 25.6 }],
+    tiers: process.env.PLACES === "3" ? [ssd, ...more] : [ssd],
     cameras: cameras.map(usage),
   };
 }
 
+let policy = { tiers: [], keep: { min_days: 0 }, streams: [] };
+
+function forecast({ keep = {} }) {
+  const days = Math.min(keep.max_age_days ?? 25.6, 25.6);
+  const limit = days < 25.6 ? "age" : "space";
+  const stream = (c) => ({
+    camera_id: c.id,
+    stream: "main",
+    bytes_per_day: 43e9 / cameras.length,
+    is_rough: false,
+    days,
+    event_days: Math.max(days, keep.events_days ?? 0),
+    limit,
+    bucket_days: null,
+  });
+  const start_utc_ms = started - 20 * DAY;
+  const what = { kind: "delete", why: limit === "age" ? "age" : "tier_full" };
+  const next = { tier: "t1", camera_id: cameras[0]?.id, stream: "main", start_utc_ms, what };
+  const short = (keep.min_days ?? 0) > days;
+  return {
+    streams: cameras.map(stream),
+    tiers: {},
+    next: cameras.length ? [{ ...next, when_utc_ms: Date.now() + 5 * DAY }] : [],
+    warnings: short
+      ? cameras.map((c) => ({
+          kind: "minimum_not_kept",
+          camera_id: c.id,
+          stream: "main",
+          min_days: keep.min_days,
+          days,
+        }))
+      : [],
+  };
+}
+
+async function bodyOf(request) {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return JSON.parse(text);
+}
+
 const page = (items) => ({ items, next: null });
+
+let muted = null;
+const noted = new Set();
+
+function alerts() {
+  const down = cameras.filter((c) => isDown(c.id));
+  const since = started - 900_000;
+  const base = { camera_ids: [], raised_utc_ms: since + 21_000, changed_utc_ms: since, occurrences: 1 };
+  const open = {
+    id: 7,
+    kind: "camera_offline",
+    severity: "critical",
+    ...base,
+    camera_ids: down.map((c) => c.id),
+    since_utc_ms: since,
+    resolved_utc_ms: null,
+    title: down.length === 1 ? `${down[0].name}: no picture` : `${down.length} cameras: no picture`,
+    body: `${down.map((c) => c.name).join(", ")}. Nothing of them is recorded meanwhile.`,
+    hint: "Look first at what they share, a switch, its power, the network.",
+  };
+  const low = {
+    ...open,
+    id: 6,
+    kind: "disk_low",
+    severity: "warning",
+    camera_ids: [],
+    title: "The disk is nearly full: 41 GB are free",
+    body: "When it is full, the oldest footage is deleted.",
+    hint: "Make room, add a disk, or keep footage for fewer days.",
+  };
+  const past = { ...open, id: 3, title: "Garage: no picture", resolved_utc_ms: started, occurrences: 3 };
+  const all = down.length === 0 ? [past] : [open, low, past];
+  return all.map((alert) => ({
+    ...alert,
+    acknowledged_utc_ms: noted.has(alert.id) ? started : null,
+    acknowledged_by: noted.has(alert.id) ? "mock" : null,
+  }));
+}
+
+function ledger(c) {
+  const gap = { start_utc_ms: started - 7_200_000, end_utc_ms: started - 7_000_000, reason: "network" };
+  const gaps = [
+    { reason: "camera", count: 1, ms: 120_000 },
+    { reason: "network", count: 1, ms: 200_000 },
+    { reason: "planned", count: 1, ms: 18_000_000 },
+  ];
+  return {
+    camera_id: c.id,
+    stream: "main",
+    from_utc_ms: started - DAY,
+    to_utc_ms: started,
+    recorded_ms: DAY - 18_320_000,
+    recorded_percent: 99.53,
+    recorded_percent_of_all: 78.79,
+    gaps: c.id === "cam2" ? [] : gaps,
+    longest_gap: c.id === "cam2" ? null : gap,
+    unknown_ms: 0,
+    line:
+      c.id === "cam2"
+        ? "recorded 100 % of the last 24 h; no gaps"
+        : "recorded 99.53 % of what was wanted in the last 24 h (78.79 % of all of it); 2 gaps, 1 camera, 1 network; 5 h not wanted",
+  };
+}
 
 async function answer(request, url) {
   const path = url.pathname;
@@ -206,9 +415,36 @@ async function answer(request, url) {
     return { subject: "mock", role: "admin", cameras: null, expires_utc_ms: Date.now() + DAY, token: null };
   if (path === "/api/v1/system") return system();
   if (path === "/api/v1/storage") return storage();
+  if (path.startsWith("/api/v1/storage/tiers/")) return { status: 400, problem: stillWritten };
+  if (path === "/api/v1/storage/tiers") return { status: 422, problem: noBucket };
+  if (path === "/api/v1/supervision")
+    return request.method === "PUT" ? Object.assign(supervision, await bodyOf(request)) : supervision;
+  if (path === "/api/v1/storage/forecast") {
+    const asked = await bodyOf(request);
+    const isEndless = asked.tiers?.some((rules) => rules.bucket?.keep_days === null && !rules.max_bytes);
+    return isEndless && !asked.keep?.max_age_days ? { status: 400, problem: endless } : forecast(asked);
+  }
+  if (path === "/api/v1/storage/policy")
+    return request.method === "PUT" ? (policy = await bodyOf(request)) : policy;
   if (path === "/api/v1/status") return page(cameras.map(status));
   if (path === "/api/v1/recorders") return page(cameras.map(recorder));
   if (path === "/api/v1/recording") return void (paused = !paused);
+  if (path === "/api/v1/alerts") return page(alerts());
+  if (path === "/api/v1/alerts/mute") {
+    if (request.method === "PUT") muted = muted === null ? Date.now() + 3_600_000 : null;
+    return { until_utc_ms: muted };
+  }
+  if (path === "/api/v1/alerts/settings")
+    return {
+      hold_off_seconds: 10,
+      webhook_url: "https://example.org/hooks/cameras",
+      has_webhook_secret: true,
+      webhook_result: { at_utc_ms: started, is_delivered: false, message: "Nobody answers there." },
+    };
+  if (path.endsWith("/acknowledge")) {
+    noted.add(Number(path.split("/")[4]));
+    return {};
+  }
   if (path === "/api/v1/demo") return void (cameras = [camera(1), camera(2)]);
   if (path === "/api/v1/cameras" && request.method === "GET") return page(cameras);
   if (id === "test")
@@ -220,6 +456,25 @@ async function answer(request, url) {
         "Check both in the camera's own web page.",
       ),
     };
+  if (rest === "locks" && request.method === "POST") {
+    const lock = { ...(await bodyOf(request)), id: String(Date.now()), created_utc_ms: Date.now() };
+    locks.set(id, [...(locks.get(id) ?? []), { ...lock, note: lock.note ?? "" }]);
+    return { status: 201, ...lock };
+  }
+  if (rest === "locks") return locks.get(id) ?? [];
+  if (rest?.startsWith("locks/")) {
+    const lifted = rest.slice("locks/".length);
+    return void locks.set(
+      id,
+      (locks.get(id) ?? []).filter((lock) => lock.id !== lifted),
+    );
+  }
+  if (id && !rest && request.method === "PATCH") {
+    const change = await bodyOf(request);
+    cameras = cameras.map((c) => (c.id === id ? { ...c, ...change } : c));
+    return cameras.find((c) => c.id === id);
+  }
+  if (rest === "ledger") return ledger(cameras.find((c) => c.id === id));
   if (rest === "timeline") return timeline(id, ...range);
   if (rest?.endsWith("vod.m3u8"))
     return { type: "application/vnd.apple.mpegurl", body: playlist(id, ...range) };
@@ -248,7 +503,8 @@ const server = createServer(async (request, response) => {
   }
   const value = (await answer(request, url)) ?? {};
   const isRaw = "body" in value && "type" in value;
-  response.writeHead(value.status ?? 200, { "content-type": isRaw ? value.type : "application/json" });
+  const status = Number(value.status ?? 200);
+  response.writeHead(status, { "content-type": isRaw ? value.type : "application/json" });
   response.end(isRaw ? value.body : JSON.stringify(value.problem ?? value));
 });
 

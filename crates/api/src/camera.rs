@@ -5,7 +5,9 @@ use tarsier_types::{Secret, StreamKind, Transport};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::connection::{ConnectionHealth, Reconnect};
 use crate::problem::Problem;
+pub use crate::recording::{Recording, RecordingMode};
 
 /// The two streams, as in paths.
 #[derive(
@@ -70,35 +72,6 @@ pub enum EngineChoice {
     Libav,
 }
 
-/// When a camera is recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordingMode {
-    /// Day and night.
-    #[default]
-    Continuous,
-    /// Never; live only.
-    Off,
-}
-
-/// How a camera is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Recording {
-    /// When.
-    pub mode: RecordingMode,
-    /// Length of a segment, 60 to 900 seconds.
-    pub segment_seconds: u32,
-    /// Whether the sub stream is kept as well.
-    pub record_sub: bool,
-}
-
-impl Default for Recording {
-    fn default() -> Self {
-        Self { mode: RecordingMode::Continuous, segment_seconds: 180, record_sub: false }
-    }
-}
-
 /// Where a stream is. The URL may hold credentials when it comes in; it never does when it goes out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +109,9 @@ pub struct NewCamera {
     /// What reads it.
     #[serde(default)]
     pub engine: EngineChoice,
+    /// When it is connected again; absent: as is right for its protocol.
+    #[serde(default)]
+    pub reconnect: Option<Reconnect>,
 }
 
 /// `PATCH /api/v1/cameras/{id}`: what is absent stays as it is.
@@ -147,8 +123,11 @@ pub struct CameraChange {
     pub name: Option<String>,
     /// A new main stream.
     pub main: Option<StreamAddress>,
-    /// A new sub stream.
-    pub sub: Option<StreamAddress>,
+    /// A new sub stream; `null` removes it.
+    #[serde(deserialize_with = "present")]
+    #[ts(as = "Option<StreamAddress>")]
+    #[schema(value_type = Option<StreamAddress>)]
+    pub sub: Changed<StreamAddress>,
     /// A new user name.
     pub username: Option<String>,
     /// A new password.
@@ -161,6 +140,18 @@ pub struct CameraChange {
     pub engine: Option<EngineChoice>,
     /// Whether it is connected at all.
     pub enabled: Option<bool>,
+    /// Another way of being connected again.
+    pub reconnect: Option<Reconnect>,
+}
+
+/// Absent, `null`, or a value: three things to say.
+pub type Changed<T> = Option<Option<T>>;
+
+/// A field that is there, be it `null`, is not one that is absent.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    d: D,
+) -> Result<Changed<T>, D::Error> {
+    Option::deserialize(d).map(Some)
 }
 
 /// A camera as configured. Holds no password, only whether there is one.
@@ -187,6 +178,8 @@ pub struct Camera {
     /// When it was added.
     #[ts(type = "number")]
     pub created_utc_ms: i64,
+    /// When it is connected again; absent: as is right for its protocol.
+    pub reconnect: Option<Reconnect>,
 }
 
 /// `POST /api/v1/cameras/test`.
@@ -285,6 +278,11 @@ pub struct CameraStatus {
     pub streams: Vec<StreamStatus>,
     /// Its process, while there is one.
     pub recorder: Option<RecorderItem>,
+    /// What is kept of the main stream now: by its mode, its schedule, the pause.
+    pub keeps: crate::recording::ScheduledMode,
+    /// When its schedule changes that next.
+    #[ts(type = "number | null")]
+    pub keeps_until_utc_ms: Option<i64>,
     /// The newest span without footage.
     pub last_gap: Option<crate::timeline::TimelineGap>,
 }
@@ -326,6 +324,8 @@ pub struct StreamStatus {
     pub reconnects: u32,
     /// Who watches it live now.
     pub viewers: u32,
+    /// How its connection is, once its recorder has told.
+    pub connection: Option<ConnectionHealth>,
 }
 
 /// A recorder process: an item of `GET /api/v1/recorders`.
@@ -337,7 +337,8 @@ pub struct RecorderItem {
     pub pid: u32,
     /// `rust` or `libav`.
     pub engine: String,
-    /// `starting`, `running`, `waiting` (to be started again), `stopped`.
+    /// `starting`, `running`, `waiting` (to be started again), `paused` (restarted too often, tried again
+    /// later), `stopped`.
     pub state: String,
     /// Of one core.
     pub cpu_percent: f64,

@@ -21,6 +21,30 @@ pub struct Event {
     pub title: String,
     /// What it costs and what to do.
     pub body: String,
+    /// Its end, if it lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "number")]
+    pub until_utc_ms: Option<i64>,
+}
+
+/// `POST /api/v1/cameras/{id}/events`: something happened that a sensor, a program or a person saw.
+#[derive(Clone, Debug, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[ts(optional_fields = nullable)]
+pub struct NewCameraEvent {
+    /// What, in a word: `motion`, `doorbell`; small letters, digits, `_` and `-`, at most 40.
+    pub kind: String,
+    /// More about it, at most 500 characters.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// When it began; now, if absent.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub from_utc_ms: Option<i64>,
+    /// When it ends, at most a day after it began; a moment, if absent. What still goes on is told again later.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub until_utc_ms: Option<i64>,
 }
 
 /// Kinds of events.
@@ -49,6 +73,40 @@ pub enum EventKind {
     RecordingPaused,
     /// Recording was resumed.
     RecordingResumed,
+    /// A stream's connection broke and has not been mended for some seconds.
+    ReconnectionStarted,
+    /// It is mended.
+    ReconnectionSucceeded,
+    /// The quick attempts are used up, or it was stopped.
+    ReconnectionFailed,
+    /// It ended because nobody wants it any more.
+    ReconnectionAborted,
+    /// A connection that works is worse than it should be.
+    ConnectionDegraded,
+    /// It is as it should be again.
+    ConnectionRecovered,
+    /// An alert was raised: `GET /api/v1/alerts` has it.
+    AlertRaised,
+    /// The cause of an alert has ended.
+    AlertResolved,
+    /// A disk was nearly full and old footage was deleted, or it has room again.
+    CleanupDone,
+    /// A disk is nearly full and nothing more can be deleted, or deleting does not help.
+    DiskLow,
+    /// A place for footage cannot be used: unplugged, unmounted, exchanged, read-only.
+    TierMissing,
+    /// It can be used again.
+    TierBack,
+    /// Files are gone or damaged that no rule deleted.
+    FootageLost,
+    /// A recorder was restarted too often and is left alone for a while.
+    CameraUnstable,
+    /// A recorder ended for a reason that another start alone cannot mend.
+    RecorderFatal,
+    /// Something happened before a camera: told by `POST /api/v1/cameras/{id}/events`.
+    CameraEvent,
+    /// The clock of the machine was put ahead or back, or the machine slept.
+    ClockChanged,
 }
 
 impl EventKind {
@@ -66,6 +124,23 @@ impl EventKind {
             Self::HubStarted => "hub_started",
             Self::RecordingPaused => "recording_paused",
             Self::RecordingResumed => "recording_resumed",
+            Self::ReconnectionStarted => "reconnection_started",
+            Self::ReconnectionSucceeded => "reconnection_succeeded",
+            Self::ReconnectionFailed => "reconnection_failed",
+            Self::ReconnectionAborted => "reconnection_aborted",
+            Self::ConnectionDegraded => "connection_degraded",
+            Self::ConnectionRecovered => "connection_recovered",
+            Self::AlertRaised => "alert_raised",
+            Self::AlertResolved => "alert_resolved",
+            Self::CleanupDone => "cleanup_done",
+            Self::DiskLow => "disk_low",
+            Self::TierMissing => "tier_missing",
+            Self::TierBack => "tier_back",
+            Self::FootageLost => "footage_lost",
+            Self::CameraUnstable => "camera_unstable",
+            Self::RecorderFatal => "recorder_fatal",
+            Self::CameraEvent => "camera_event",
+            Self::ClockChanged => "clock_changed",
         }
     }
 }

@@ -3,12 +3,19 @@
 //! The types here are the only source of the OpenAPI document and of `ui/src/hub/generated/`. What does not
 //! belong here: how an answer is found, HTTP.
 
+pub mod alert;
 pub mod camera;
+pub mod connection;
 pub mod event;
+pub mod ledger;
 pub mod live;
 pub mod problem;
+pub mod recording;
 pub mod rights;
+pub mod storage;
+pub mod supervision;
 pub mod system;
+pub mod tier;
 pub mod timeline;
 
 use serde::{Deserialize, Serialize};
@@ -37,15 +44,29 @@ macro_rules! for_each_exported_type {
         $visit!($crate::camera::CameraStatus);
         $visit!($crate::camera::RecorderItem);
         $visit!($crate::event::Event);
+        $visit!($crate::event::NewCameraEvent);
         $visit!($crate::live::MseRequest);
         $visit!($crate::live::MseMessage);
         $visit!($crate::problem::Problem);
         $visit!($crate::rights::Session);
+        $visit!($crate::supervision::Supervision);
         $visit!($crate::system::System);
         $visit!($crate::system::Storage);
         $visit!($crate::system::RecordingSwitch);
         $visit!($crate::system::NewDemo);
+        $visit!($crate::tier::NewTier);
+        $visit!($crate::tier::TierChange);
+        $visit!($crate::tier::TierRestored);
         $visit!($crate::timeline::Timeline);
         $visit!($crate::timeline::SegmentItem);
+        $visit!($crate::alert::Alert);
+        $visit!($crate::alert::AlertMute);
+        $visit!($crate::alert::AlertSettings);
+        $visit!($crate::alert::AlertSettingsChange);
+        $visit!($crate::ledger::Ledger);
+        $visit!($crate::storage::StoragePolicy);
+        $visit!($crate::storage::StorageForecast);
+        $visit!($crate::storage::NewFootageLock);
+        $visit!($crate::storage::FootageLock);
     };
 }

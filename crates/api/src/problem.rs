@@ -13,6 +13,11 @@ pub struct Problem {
     pub message: String,
     /// What to do, as a sentence.
     pub hint: String,
+    /// Which field of the request is wrong, as a JSON pointer (RFC 6901). If several are, the first; absent where it is
+    /// none in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub field: Option<String>,
 }
 
 /// Each code is something else to do; none exists that nobody switches on.

@@ -42,6 +42,13 @@ pub struct System {
     pub is_paused: bool,
     /// How many demo cameras the hub serves.
     pub demo_cameras: u32,
+    /// Alerts that go on, warnings and worse, acknowledged or not. 0 from a hub that has none yet.
+    #[serde(default)]
+    pub open_alerts: u32,
+    /// Nobody is told of alerts until then; absent while people are told.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub alerts_muted_until_utc_ms: Option<i64>,
 }
 
 /// `GET /api/v1/storage`.
@@ -81,6 +88,52 @@ pub struct Tier {
     pub bytes_per_day: u64,
     /// Days until it is full at that speed; absent while nothing is recorded.
     pub days_left: Option<f64>,
+    /// Name on the screen; empty if none was given.
+    pub name: String,
+    /// Can it be used?
+    pub state: TierState,
+    /// Since when it cannot.
+    #[ts(type = "number | null")]
+    pub away_since_utc_ms: Option<i64>,
+    /// What must stay free; less is an emergency. Absent for buckets.
+    #[ts(type = "number | null")]
+    pub min_free_bytes: Option<u64>,
+    /// New footage is written here now.
+    pub is_written_to: bool,
+    /// Files that are being moved or copied to it.
+    pub incoming: u32,
+    /// The last time that old footage was deleted because the disk was nearly full.
+    pub last_cleanup: Option<LastCleanup>,
+}
+
+/// Can a tier be used?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TierState {
+    /// It is there and takes writes.
+    Writable,
+    /// It is there; writing fails.
+    ReadOnly,
+    /// It is not there.
+    Absent,
+    /// Something else is in its place.
+    Foreign,
+}
+
+/// An emergency cleanup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct LastCleanup {
+    /// When it began.
+    #[ts(type = "number")]
+    pub utc_ms: i64,
+    /// How much was deleted.
+    #[ts(type = "number")]
+    pub deleted_bytes: u64,
+    /// What was free after it.
+    #[ts(type = "number")]
+    pub free_after_bytes: u64,
+    /// Enough was free after it.
+    pub was_enough: bool,
 }
 
 /// What a camera holds.

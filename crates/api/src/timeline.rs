@@ -80,6 +80,8 @@ pub enum GapReason {
     Deleted,
     /// Nothing is known.
     Unknown,
+    /// The clock of the machine was put ahead, or the machine slept.
+    Clock,
 }
 
 impl From<tarsier_types::GapReason> for GapReason {
@@ -94,6 +96,7 @@ impl From<tarsier_types::GapReason> for GapReason {
             R::Planned => Self::Planned,
             R::Deleted => Self::Deleted,
             R::Unknown => Self::Unknown,
+            R::Clock => Self::Clock,
         }
     }
 }

@@ -198,6 +198,7 @@ impl Assembly {
             self.say_parameters(came);
         }
         if self.said.is_none() {
+            self.out.push_back(SourceEvent::Anomaly(Anomaly::BeforeKeyframe));
             return;
         }
         let placed = self.timeline.place(Ticks(stamp.pts), came.mono, is_keyframe);

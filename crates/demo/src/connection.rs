@@ -52,10 +52,15 @@ impl Connection {
     /// Serves until the client goes, falls too far behind, or the server stops.
     pub(crate) async fn serve(self, stop: watch::Receiver<()>) -> Result<(), ConnectionEnd> {
         let (counters, session) = (Arc::clone(&self.counters), Arc::clone(&self.session));
-        let end =
-            Hands { io: self, outgoing: BytesMut::new(), ports: Vec::new(), scratch: Vec::new() }
-                .run(stop)
-                .await;
+        let end = Hands {
+            io: self,
+            outgoing: BytesMut::new(),
+            ports: Vec::new(),
+            datagrams: 0,
+            scratch: Vec::new(),
+        }
+        .run(stop)
+        .await;
         counters.close(&session);
         end
     }
@@ -69,6 +74,8 @@ struct Hands {
     /// Not yet taken by the client.
     outgoing: BytesMut,
     ports: Vec<TrackPorts>,
+    /// Datagrams of RTP so far, sent or not.
+    datagrams: u64,
     scratch: Vec<u8>,
 }
 
@@ -151,6 +158,12 @@ impl Hands {
         }
         for (channel, packet) in interleaved(&self.scratch) {
             let kind = if channel % 2 == 0 { PacketKind::Rtp } else { PacketKind::Rtcp };
+            if kind == PacketKind::Rtp {
+                self.datagrams += 1;
+                if is_lost(self.datagrams, self.io.conversation.datagrams_lost_percent()) {
+                    continue;
+                }
+            }
             let Some((_, pair)) = self.ports.iter().find(|(track, _)| *track == channel / 2) else {
                 continue;
             };
@@ -195,6 +208,14 @@ impl Hands {
                     } else {
                         None
                     };
+                    if self.io.conversation.begins_session(&request)
+                        && self.io.counters.sessions().len()
+                            >= self.io.conversation.sessions_at_most()
+                    {
+                        let refused = Response::new(Status::NotEnoughBandwidth);
+                        self.respond(&refused, request.header("CSeq"))?;
+                        continue;
+                    }
                     let now = self.io.clock.utc_nanos();
                     let answer = self.io.conversation.handle(
                         now,
@@ -240,6 +261,14 @@ impl Hands {
         self.send_scratch();
         let _ = self.flush();
     }
+}
+
+/// Chance that is the same in every session (splitmix64 of the datagram's number).
+fn is_lost(number: u64, percent: u8) -> bool {
+    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % 100 < u64::from(percent)
 }
 
 /// Waits until a client of a UDP session says something.

@@ -9,6 +9,7 @@
 use crate::mp4::{
     self, AudioFormat, AudioTrack, Law, NalFormat, ReadMovieError, VideoSample, VideoTrack,
 };
+use crate::quirks::ParameterSetsIn;
 use crate::rtp::{Packets, audio, nal};
 
 /// Why a movie cannot be made a film.
@@ -71,10 +72,10 @@ pub(crate) struct Film {
 
 impl Film {
     /// Reads a file's bytes.
-    pub(crate) fn new(file: &[u8]) -> Result<Self, MakeFilmError> {
+    pub(crate) fn new(file: &[u8], sets: ParameterSetsIn) -> Result<Self, MakeFilmError> {
         let movie = mp4::read(file).map_err(MakeFilmError::Read)?;
         let count = loop_pictures(&movie.video, movie.audio.as_ref());
-        let pictures = pictures(file, movie.video, count)?;
+        let pictures = pictures(file, movie.video, count, sets)?;
         Ok(Self { pictures, sound: movie.audio.as_ref().map(sound) })
     }
 
@@ -135,7 +136,12 @@ fn loop_pictures(video: &VideoTrack, audio: Option<&AudioTrack>) -> usize {
     near.min_by_key(|(_, end)| misfit(*end)).map_or(video.samples.len(), |(count, _)| count)
 }
 
-fn pictures(file: &[u8], video: VideoTrack, count: usize) -> Result<Pictures, MakeFilmError> {
+fn pictures(
+    file: &[u8],
+    video: VideoTrack,
+    count: usize,
+    sets: ParameterSetsIn,
+) -> Result<Pictures, MakeFilmError> {
     let VideoTrack { timescale, mut format, samples } = video;
     let samples = &samples[..count];
     let length = samples.last().map_or(0, |sample| sample.dts + i64::from(sample.duration));
@@ -156,7 +162,7 @@ fn pictures(file: &[u8], video: VideoTrack, count: usize) -> Result<Pictures, Ma
                 &format,
                 VIDEO_PAYLOAD_TYPE,
                 &file[sample.place.clone()],
-                sample.is_keyframe,
+                sample.is_keyframe && sets != ParameterSetsIn::Sdp,
             ),
             sent: sample.dts,
             shown: sample.pts,
@@ -208,7 +214,7 @@ mod tests {
             samples::GARDEN_SUB,
         ];
         for file in all {
-            let film = Film::new(file).unwrap();
+            let film = Film::new(file, ParameterSetsIn::Both).unwrap();
             assert_eq!(film.pictures.units.len(), 400, "all loops are of the same 400 pictures");
             assert_eq!(
                 film.pictures.length,

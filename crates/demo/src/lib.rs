@@ -10,6 +10,7 @@
 mod mp4;
 mod rtp;
 
+mod bend;
 mod film;
 mod playout;
 mod samples;
@@ -19,6 +20,7 @@ mod rtsp;
 mod catalogue;
 mod connection;
 mod options;
+mod quirks;
 mod server;
 mod stats;
 mod udp;
@@ -26,6 +28,7 @@ mod udp;
 pub use film::MakeFilmError;
 pub use mp4::ReadMovieError;
 pub use options::{AuthScheme, DemoOptions, Join, StartDemoError};
+pub use quirks::{ParameterSetsIn, Quirks, Timestamps, Tracks};
 pub use server::DemoServer;
 pub use stats::{DemoStats, SessionStats};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tarsier_types::Credentials;
 
 use crate::film::MakeFilmError;
+use crate::quirks::Quirks;
 
 /// How clients prove who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct DemoOptions {
     pub auth: AuthScheme,
     /// Where a viewer begins.
     pub join: Join,
+    /// What every camera does wrong.
+    pub quirks: Quirks,
 }
 
 impl Default for DemoOptions {
@@ -63,6 +66,7 @@ impl Default for DemoOptions {
             credentials: None,
             auth: AuthScheme::default(),
             join: Join::default(),
+            quirks: Quirks::default(),
         }
     }
 }

@@ -8,8 +8,10 @@
 
 use std::sync::Arc;
 
+use crate::bend::Bend;
 use crate::film::Film;
 use crate::options::Join;
+use crate::quirks::{Quirks, Timestamps};
 use crate::rtp::rtcp::{SenderReport, write_bye, write_report};
 use crate::rtp::{Packets, Patch};
 
@@ -85,6 +87,14 @@ pub(crate) struct Playout {
     join: Join,
     lanes: Vec<Lane>,
     next_report: FilmTime,
+    bend: Option<Bend>,
+    change: Option<Change>,
+}
+
+/// Another film is shown from then on.
+struct Change {
+    at: FilmTime,
+    film: Arc<Film>,
 }
 
 /// Where a track begins, for the header `RTP-Info`.
@@ -111,11 +121,45 @@ impl Playout {
             packets: 0,
             payload_bytes: 0,
         };
-        let mut playout =
-            Self { film, phase, join, lanes: outlets.iter().map(lane).collect(), next_report: now };
+        let mut playout = Self {
+            film,
+            phase,
+            join,
+            lanes: outlets.iter().map(lane).collect(),
+            next_report: now,
+            bend: None,
+            change: None,
+        };
         playout.jump(now, join);
         playout.next_report = playout.deadline();
         playout
+    }
+
+    /// Misbehaves from `now` on; `other` is the film that it may change to.
+    pub(crate) fn bent(mut self, quirks: &Quirks, other: Arc<Film>, now: FilmTime) -> Self {
+        let bend = Bend { timestamps: quirks.timestamps, began: now };
+        for index in 0..self.lanes.len() {
+            let lane = &self.lanes[index];
+            let (first, rate) = (self.unit(lane).timestamp, self.rate(lane));
+            let origin = bend.origin(lane.outlet.origin.timestamp, first, rate);
+            let late = match (lane.outlet.track, &self.film.sound) {
+                (FilmTrack::Audio, Some(sound)) => {
+                    let unit = u128::from(sound.unit_samples) * u128::from(SECOND);
+                    let samples = quirks.sound_late_by.as_nanos() * u128::from(rate);
+                    u64::try_from(samples.div_ceil(unit)).unwrap_or(0)
+                }
+                _ => 0,
+            };
+            let lane = &mut self.lanes[index];
+            lane.outlet.origin.timestamp = origin;
+            lane.next += late;
+        }
+        self.bend = Some(bend);
+        self.change = quirks.becomes_sub_after.map(|after| {
+            let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+            Change { at: FilmTime(now.0.saturating_add(after)), film: other }
+        });
+        self
     }
 
     /// Goes on after a pause, in the present.
@@ -131,7 +175,7 @@ impl Playout {
             .map(|lane| Beginning {
                 track: lane.outlet.track,
                 sequence: lane.sequence,
-                timestamp: self.unit(lane).timestamp,
+                timestamp: self.bend(lane, self.unit(lane).due, self.unit(lane).timestamp),
             })
             .collect()
     }
@@ -143,6 +187,10 @@ impl Playout {
 
     /// Writes the next thing that is due, if anything is. To be called until it gives `None`.
     pub(crate) fn poll(&mut self, now: FilmTime, out: &mut Vec<u8>) -> Option<Written> {
+        if let Some(change) = self.change.take_if(|change| now >= change.at) {
+            self.film = change.film;
+            self.jump(now, Join::NextKeyframe);
+        }
         let index = (0..self.lanes.len()).min_by_key(|index| self.unit(&self.lanes[*index]).due)?;
         let due = self.unit(&self.lanes[index]).due;
         if due > now {
@@ -163,7 +211,7 @@ impl Playout {
         let patch = Patch {
             channel: self.lanes[index].outlet.media_channel,
             sequence: self.lanes[index].sequence,
-            timestamp: unit.timestamp,
+            timestamp: self.bend(&self.lanes[index], due, unit.timestamp),
             ssrc: self.lanes[index].outlet.origin.ssrc,
         };
         let sequence = unit.packets.write(patch, out);
@@ -209,16 +257,41 @@ impl Playout {
         }
     }
 
-    fn report(&self, lane: &Lane, now: FilmTime) -> SenderReport {
-        let rate = match (lane.outlet.track, &self.film.sound) {
+    /// Ticks of its clock in a second.
+    fn rate(&self, lane: &Lane) -> u32 {
+        match (lane.outlet.track, &self.film.sound) {
             (FilmTrack::Audio, Some(sound)) => sound.sample_rate_hz,
             _ => VIDEO_CLOCK,
-        };
+        }
+    }
+
+    /// The timestamp that is sent.
+    fn bend(&self, lane: &Lane, at: FilmTime, timestamp: u32) -> u32 {
+        self.bend.map_or(timestamp, |bend| {
+            bend.timestamp(lane.outlet.track, at, timestamp, self.rate(lane))
+        })
+    }
+
+    fn bend_report(&self, lane: &Lane, at: FilmTime, timestamp: u32) -> u32 {
+        let is_still = |bend: &Bend| matches!(bend.timestamps, Timestamps::StandStillAfter(..));
+        if self.bend.as_ref().is_some_and(is_still) {
+            timestamp
+        } else {
+            self.bend(lane, at, timestamp)
+        }
+    }
+
+    fn report(&self, lane: &Lane, now: FilmTime) -> SenderReport {
+        let rate = self.rate(lane);
         let ticks = i128::from(now.0) * i128::from(rate) / i128::from(SECOND);
         SenderReport {
             ssrc: lane.outlet.origin.ssrc,
             utc_nanos: now.0 + self.phase,
-            timestamp: lane.outlet.origin.timestamp.wrapping_add(low_32_bits(ticks)),
+            timestamp: self.bend_report(
+                lane,
+                now,
+                lane.outlet.origin.timestamp.wrapping_add(low_32_bits(ticks)),
+            ),
             packets: lane.packets,
             payload_bytes: lane.payload_bytes,
         }
@@ -304,6 +377,7 @@ fn low_32_bits(value: i128) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quirks::ParameterSetsIn;
     use crate::rtp::packets::interleaved;
     use crate::samples;
 
@@ -331,7 +405,7 @@ mod tests {
         join: Join,
         seconds: u64,
     ) -> Vec<(FilmTime, u8, Vec<u8>)> {
-        let film = Arc::new(Film::new(movie).unwrap());
+        let film = Arc::new(Film::new(movie, ParameterSetsIn::Both).unwrap());
         let mut playout = Playout::start(film, 0, join, outlets, NOW);
         let mut packets = Vec::new();
         let mut now = NOW;
@@ -422,7 +496,7 @@ mod tests {
 
     #[test]
     fn where_a_viewer_joins_is_as_it_was_asked_for() {
-        let film = Film::new(samples::DRIVEWAY_SUB).unwrap();
+        let film = Film::new(samples::DRIVEWAY_SUB, ParameterSetsIn::Both).unwrap();
         let latest = latest_picture(&film, NOW);
         assert_eq!(picture_to_join(&film, NOW, Join::NextPicture), latest + 1);
         let next = picture_to_join(&film, NOW, Join::NextKeyframe);
@@ -452,7 +526,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_slept_does_not_hurry_through_the_past() {
-        let film = Arc::new(Film::new(samples::DRIVEWAY_SUB).unwrap());
+        let film = Arc::new(Film::new(samples::DRIVEWAY_SUB, ParameterSetsIn::Both).unwrap());
         let mut playout = Playout::start(film, 0, Join::NextKeyframe, &OUTLETS, NOW);
         let mut out = Vec::new();
         let later = FilmTime(NOW.0 + 3600 * SECOND);

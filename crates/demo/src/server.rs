@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::film::Film;
 use crate::options::{DemoOptions, StartDemoError};
 use crate::playout::{Origin, latest_picture};
+use crate::quirks::ParameterSetsIn;
 use crate::rtsp::{Access, Conversation, Opened};
 use crate::samples;
 use crate::stats::{Counters, DemoStats, SessionStats};
@@ -64,6 +65,7 @@ impl DemoServer {
                 auth: options.auth,
                 credentials: options.credentials,
                 join: options.join,
+                quirks: options.quirks,
             },
             clock: Arc::new(WallClock::start()),
             counters: Arc::clone(&counters),
@@ -180,11 +182,12 @@ fn open(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> std::io::Result
 }
 
 async fn scenes(options: &DemoOptions) -> Result<Vec<Scene>, StartDemoError> {
-    let main = given(options.main.as_deref()).await?;
-    let sub = given(options.sub.as_deref()).await?.or_else(|| main.clone());
+    let sets = options.quirks.parameter_sets;
+    let main = given(options.main.as_deref(), sets).await?;
+    let sub = given(options.sub.as_deref(), sets).await?.or_else(|| main.clone());
     let own = |name: &str, bytes: &[u8]| {
         let failed = |source| StartDemoError::Film { path: PathBuf::from(name), source };
-        Film::new(bytes).map(Arc::new).map_err(failed)
+        Film::new(bytes, sets).map(Arc::new).map_err(failed)
     };
     if let (Some(main), Some(sub)) = (&main, &sub) {
         return Ok(vec![Scene { main: Arc::clone(main), sub: Arc::clone(sub) }]);
@@ -207,12 +210,15 @@ async fn scenes(options: &DemoOptions) -> Result<Vec<Scene>, StartDemoError> {
     Ok(scenes)
 }
 
-async fn given(path: Option<&Path>) -> Result<Option<Arc<Film>>, StartDemoError> {
+async fn given(
+    path: Option<&Path>,
+    sets: ParameterSetsIn,
+) -> Result<Option<Arc<Film>>, StartDemoError> {
     let Some(path) = path else { return Ok(None) };
     let read = tokio::fs::read(path).await;
     let bytes =
         read.map_err(|source| StartDemoError::ReadFile { path: path.to_owned(), source })?;
-    let film = Film::new(&bytes)
+    let film = Film::new(&bytes, sets)
         .map_err(|source| StartDemoError::Film { path: path.to_owned(), source })?;
     Ok(Some(Arc::new(film)))
 }

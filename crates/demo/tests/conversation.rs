@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
-use tarsier_demo::{AuthScheme, DemoOptions, DemoServer, Join};
+use tarsier_demo::{AuthScheme, DemoOptions, DemoServer, Join, ParameterSetsIn, Quirks, Tracks};
 use tarsier_types::{Credentials, Secret, StreamKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -421,4 +421,32 @@ fn fat_film() -> Vec<u8> {
     let trak = boxed(*b"trak", &[&boxed(*b"mdia", &[&media_header, &hdlr, &minf])]);
     let movie_header = boxed(*b"mvhd", &[&words(&[0, 0, 0, 1000, 320])]);
     [ftyp, mdat, boxed(*b"moov", &[&movie_header, &trak])].concat()
+}
+
+#[tokio::test]
+async fn a_camera_misbehaves_as_it_is_told_to() {
+    let start = |quirks| DemoServer::start(DemoOptions { quirks, ..DemoOptions::default() });
+    let two = Quirks { sessions_at_most: Some(2), ..Quirks::default() };
+    let server = start(two).await.unwrap();
+    let uri = format!("{}/track1", server.url(1, StreamKind::Main));
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let mut clients = Vec::new();
+    for expected in [200, 200, 453] {
+        let mut client = Client::connect(&server).await;
+        assert_eq!(client.ask("SETUP", &uri, transport).await.status, expected);
+        clients.push(client);
+    }
+    for (quirks, there, absent) in [
+        (Quirks { tracks: Tracks::SoundOnly, ..Quirks::default() }, "m=audio", "m=video"),
+        (
+            Quirks { parameter_sets: ParameterSetsIn::Band, ..Quirks::default() },
+            "H264/90000",
+            "sprop-parameter-sets",
+        ),
+    ] {
+        let server = start(quirks).await.unwrap();
+        let mut client = Client::connect(&server).await;
+        let sdp = client.ask("DESCRIBE", &server.url(1, StreamKind::Main), "").await.body;
+        assert!(sdp.contains(there) && !sdp.contains(absent), "{sdp}");
+    }
 }

@@ -8,18 +8,22 @@ use std::sync::{Arc, PoisonError};
 use tarsier_api::camera::{CameraChange, NewCamera};
 use tarsier_api::event::EventKind;
 use tarsier_api::problem::{Problem, ProblemCode};
-use tarsier_index::{CameraRow, Index, PutCameraError, SecretChange};
+use tarsier_index::{CameraRow, Index, IndexError, PutCameraError, SecretChange};
 use tarsier_live::LiveInput;
-use tarsier_types::{CameraId, GapReason, StreamKind, UtcMs};
+use tarsier_types::{CameraId, Gap, GapReason, StreamKind, UtcMs, UtcRange};
 
+use crate::alerts;
 use crate::config::{self, CameraConfig, CameraEntry, Pause};
 use crate::hub::{Hub, index_failed};
 use crate::journal::{Job, NewEvent};
+use crate::modes::off_since_key;
 use crate::secrets::SecretBox;
 use crate::state::{CameraBrain, Input};
-use crate::{demo, words};
+use crate::{demo, storage, supervision, words};
 
 pub(crate) const PAUSED: &str = "recording_paused";
+/// A camera's events are searched for an outage that was told in pages of so many.
+const EVENTS_AT_ONCE: u32 = 500;
 
 /// The cameras in the index. One whose configuration or password cannot be read is left out of recording, not
 /// out of the log.
@@ -102,7 +106,12 @@ impl Hub {
     ) -> Result<Arc<CameraEntry>, Problem> {
         let _one_at_a_time = self.changing.lock().await;
         let old = self.camera(id).ok_or_else(|| words::no_camera(id.as_str()))?;
-        let new = old.change(change)?;
+        // Who types a password once more wants it tried once more.
+        let is_asked = change.username.is_some() || change.password.is_some();
+        let mut new = old.change(change)?;
+        if is_asked || !new.connects_as(&old) {
+            new.config.epoch = self.now().0.max(old.config.epoch + 1);
+        }
         if new == *old {
             return Ok(old);
         }
@@ -137,12 +146,17 @@ impl Hub {
             format!("{} is now called {}", old.name, new.name)
         };
         self.camera_event(&new, EventKind::CameraChanged, title).await;
-        self.explain_silence(old, self.pause(), &new, self.pause()).await;
-        self.keep_cameras().await;
         if old.config.sub.is_some() && new.config.sub.is_none() {
             self.end_viewers(&new, &[StreamKind::Sub]).await;
+            self.blamed().forget_stream(&new.id, StreamKind::Sub);
+            self.connections.forget_stream(&new.id, StreamKind::Sub);
+            self.alerts.durable().forget_stream(&new.id, StreamKind::Sub);
+        }
+        if old.config.sub.is_none() && new.config.sub.is_some() {
+            self.nobody_wanted(&new, StreamKind::Sub).await;
         }
         self.connect(&new).await;
+        self.keep_cameras().await;
         Ok(new)
     }
 
@@ -151,13 +165,19 @@ impl Hub {
         let _one_at_a_time = self.changing.lock().await;
         let old = self.camera(id).ok_or_else(|| words::no_camera(id.as_str()))?;
         let (gone, now) = (id.clone(), self.now());
-        self.ask_index(move |index| index.delete_camera(&gone, now))
-            .await
-            .map_err(|error| index_failed(&error))?;
+        self.ask_index(move |index| {
+            index.delete_camera(&gone, now)?;
+            index.forget_connections(&gone)
+        })
+        .await
+        .map_err(|error| index_failed(&error))?;
         self.cameras.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         self.keep_cameras().await;
         self.supervisor.remove_camera(id);
         self.brains().remove(id);
+        self.connections.forget(id);
+        self.blamed().forget(id);
+        self.modes.forget(id);
         self.end_viewers(&old, &StreamKind::ALL).await;
         let title = format!("{} was deleted", old.name);
         self.camera_event(&old, EventKind::CameraDeleted, title).await;
@@ -191,7 +211,6 @@ impl Hub {
         let (title, body) = (title.to_owned(), body.to_owned());
         self.journal.event(NewEvent { at: self.now(), kind, camera: None, title, body }).await;
         for camera in self.all_cameras() {
-            self.explain_silence(&camera, before, &camera, pause).await;
             self.connect(&camera).await;
         }
         self.keep_cameras().await;
@@ -200,63 +219,72 @@ impl Hub {
 
     /// Lets the camera's recorder run, or end, as configured.
     pub(crate) async fn connect(&self, camera: &CameraEntry) {
-        let facts = camera.facts(self.pause());
+        self.explain_silence(camera).await;
+        let facts = camera.facts(self.moment(), self.modes.happening(&camera.id));
         let is_new = !self.brains().contains_key(&camera.id);
         if is_new {
-            let brain = CameraBrain::new(facts, self.tz.clone(), self.now());
+            let mut brain = CameraBrain::new(facts, self.tz.clone(), self.now());
+            if let Some((since, kind)) = self.told_incident(&camera.id).await {
+                brain.resume(self.now(), since, kind);
+            }
             self.brains().insert(camera.id.clone(), brain);
             self.tell(&camera.id, Input::Tick).await;
         } else {
             self.tell(&camera.id, Input::Configured(facts)).await;
         }
         if camera.enabled {
-            let config =
-                camera.recorder_config(self.pause(), &self.data.footage(), self.data.tier_id());
+            let mut config = self.recorder_config(camera);
+            config.recorded_until = self.recorded_until(camera).await;
             self.supervisor.set_camera(config, camera.engine());
         } else {
             self.supervisor.remove_camera(&camera.id);
         }
     }
 
-    /// Where nothing was wanted until now, that is why there is no footage.
-    async fn explain_silence(
-        &self,
-        old: &CameraEntry,
-        before: Pause,
-        new: &CameraEntry,
-        after: Pause,
-    ) {
-        for stream in StreamKind::ALL {
-            let camera = new.id.clone();
-            let since_key = off_since_key(&camera, stream);
-            match (old.is_recorded(stream, before), new.is_recorded(stream, after)) {
-                (true, false) => {
-                    let now = self.now().0.to_string();
-                    let kept =
-                        self.ask_index(move |index| index.put_setting(&since_key, &now)).await;
-                    let _ = kept.map_err(|error| index_failed(&error));
-                }
-                (false, true) => {
-                    let since = self.ask_index(move |index| index.setting(&since_key)).await;
-                    let since = since.map_err(|error| index_failed(&error)).ok().flatten();
-                    let Some(not_before) = since.and_then(|text| text.parse().ok()).map(UtcMs)
-                    else {
-                        continue;
-                    };
-                    let (until, reason) = (self.now(), GapReason::Planned);
-                    self.journal
-                        .write(Job::Since { camera, stream, not_before, until, reason })
-                        .await;
-                }
-                _ => {}
-            }
+    /// A stream that is new: until now nobody wanted footage of it.
+    async fn nobody_wanted(&self, camera: &CameraEntry, stream: StreamKind) {
+        let (of, now) = (camera.id.clone(), self.now());
+        let known = self.ask_index(move |index| {
+            let gap = index.last_gap(&of, stream)?.map(|gap| gap.range.end);
+            Ok(index.last_segment_end(&of, stream)?.max(gap))
+        });
+        let known = known.await.map_err(|error| index_failed(&error)).ok().flatten();
+        let range = UtcRange::new(known.unwrap_or(camera.created), now);
+        if range.millis() > 0 {
+            let gap = Gap { range, reason: GapReason::Planned };
+            self.journal.write(Job::Gap(camera.id.clone(), stream, gap)).await;
         }
+    }
+
+    /// Where footage ends, by the index: what its recorders said since, the supervisor knows.
+    async fn recorded_until(&self, camera: &CameraEntry) -> Vec<(StreamKind, UtcMs)> {
+        let id = camera.id.clone();
+        let ends = self.ask_index(move |index| {
+            let mut ends = Vec::new();
+            for stream in StreamKind::ALL {
+                ends.extend(index.last_segment_end(&id, stream)?.map(|end| (stream, end)));
+            }
+            Ok(ends)
+        });
+        ends.await.unwrap_or_else(|error| {
+            let _ = index_failed(&error);
+            Vec::new()
+        })
+    }
+
+    /// An outage that an earlier hub told of, and whose end nobody has told yet: however much was told since.
+    async fn told_incident(&self, camera: &CameraId) -> Option<(UtcMs, EventKind)> {
+        let of = camera.clone();
+        let found = self.ask_index(move |index| last_told(index, &of)).await;
+        found.map_err(|error| index_failed(&error)).ok().flatten()
     }
 
     async fn end_viewers(&self, camera: &CameraEntry, streams: &[StreamKind]) {
         for stream in streams {
             let why = words::camera_deleted(&camera.name);
-            self.live.handle((camera.id.clone(), *stream), LiveInput::Ended(why)).await;
+            let stream = (camera.id.clone(), *stream);
+            self.whep.end_stream(&stream);
+            self.live.handle(stream, LiveInput::Ended(why)).await;
         }
     }
 
@@ -287,17 +315,47 @@ impl Hub {
     }
 }
 
+/// The newest event of a camera that says how its pictures are, if that is that there are none. From the newest events
+/// to older ones, page by page.
+fn last_told(index: &Index, camera: &CameraId) -> Result<Option<(UtcMs, EventKind)>, IndexError> {
+    let kinds = [EventKind::CameraOffline, EventKind::CameraStopped, EventKind::CameraOnline];
+    let (mut until, mut at_once) = (UtcMs(i64::MAX), EVENTS_AT_ONCE);
+    loop {
+        let range = UtcRange::new(UtcMs(i64::MIN), until);
+        let events = index.events_in(camera, range, at_once)?;
+        let last = events.iter().rev().find_map(|event| {
+            let kind = kinds.into_iter().find(|kind| kind.name() == event.kind)?;
+            Some((event.at, kind))
+        });
+        if let Some((at, kind)) = last {
+            return Ok((kind != EventKind::CameraOnline).then_some((at, kind)));
+        }
+        let Some(oldest) = events.first().filter(|_| full(&events, at_once)) else {
+            return Ok(None);
+        };
+        // Those of its millisecond that did not fit are asked for again; if there are only such, more at once.
+        let next = oldest.at.plus_millis(1);
+        if next >= until {
+            at_once = at_once.saturating_mul(2);
+        }
+        until = next;
+    }
+}
+
+fn full<T>(page: &[T], most: u32) -> bool {
+    u32::try_from(page.len()).is_ok_and(|len| len >= most)
+}
+
 /// The names of all settings that there may be.
 pub(crate) fn setting_keys<'a>(cameras: impl Iterator<Item = &'a CameraId>) -> Vec<String> {
-    let mut keys = vec![PAUSED.to_owned(), demo::PORT.to_owned()];
+    let mut keys = [PAUSED, demo::PORT, supervision::RULES, storage::POLICY, storage::TIERS]
+        .map(str::to_owned)
+        .to_vec();
+    keys.extend(alerts::KEYS.map(str::to_owned));
     keys.extend(
         cameras.flat_map(|camera| StreamKind::ALL.map(|stream| off_since_key(camera, stream))),
     );
     keys
-}
-
-fn off_since_key(camera: &CameraId, stream: StreamKind) -> String {
-    format!("off_since_utc_ms/{camera}/{stream}")
 }
 
 fn row(entry: &CameraEntry) -> CameraRow {

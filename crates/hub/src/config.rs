@@ -5,18 +5,25 @@
 
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tarsier_api::camera::{
-    Camera, CameraChange, EngineChoice, NewCamera, Recording, RecordingMode, RtpTransport,
-    StreamAddress,
+    Camera, CameraChange, EngineChoice, NewCamera, RtpTransport, StreamAddress,
 };
+use tarsier_api::connection::Reconnect;
 use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_api::recording::{Recording, RecordingMode, ScheduledMode};
 use tarsier_supervise::EngineWish;
-use tarsier_types::{CameraId, CameraUrl, Credentials, Secret, StreamKind, UtcMs};
+use tarsier_types::{CameraId, CameraUrl, Credentials, Secret, StreamKind, UtcMs, UtcRange};
 use tarsier_wire::{Engine, RecorderConfig, StreamConfig};
 
+use crate::connections::policy;
+use crate::schedule::{ScheduleError, Weekly};
 use crate::state::Facts;
 use crate::words::{self, Place};
+
+/// More is a mistake, not a week.
+const MOST_SPANS: usize = 100;
 
 /// The JSON in the index. Holds no credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +38,12 @@ pub(crate) struct CameraConfig {
     /// Counted from 1: this is the hub's own demo camera of that number, wherever it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) demo: Option<u16>,
+    /// When it is connected again; absent: as is right for its protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reconnect: Option<Reconnect>,
+    /// Since when (UTC, milliseconds) it is connected as it is: what was kept of connections before is of no use.
+    #[serde(default)]
+    pub(crate) epoch: i64,
 }
 
 /// Where a stream is.
@@ -61,6 +74,14 @@ pub(crate) enum Pause {
     On,
 }
 
+/// What recording depends on besides the camera.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment<'a> {
+    pub(crate) now: UtcMs,
+    pub(crate) tz: &'a TimeZone,
+    pub(crate) pause: Pause,
+}
+
 impl CameraEntry {
     /// As shown to people: never with a password.
     pub(crate) fn to_api(&self) -> Camera {
@@ -73,20 +94,75 @@ impl CameraEntry {
             username: credentials.map(|credentials| credentials.username.clone()),
             has_password: credentials
                 .is_some_and(|credentials| !credentials.password.expose().is_empty()),
-            recording: self.config.recording,
+            recording: self.config.recording.clone(),
             engine: self.config.engine,
             enabled: self.enabled,
             created_utc_ms: self.created.0,
+            reconnect: self.config.reconnect.clone(),
         }
     }
 
-    /// Whether that stream is written to disk.
-    pub(crate) fn is_recorded(&self, stream: StreamKind, pause: Pause) -> bool {
+    /// What is kept of the main stream then.
+    pub(crate) fn keeps(&self, moment: Moment<'_>) -> ScheduledMode {
+        if !self.enabled || moment.pause == Pause::On {
+            return ScheduledMode::Off;
+        }
+        match self.config.recording.mode {
+            RecordingMode::Continuous => ScheduledMode::Continuous,
+            RecordingMode::OnEvent => ScheduledMode::OnEvent,
+            RecordingMode::Off => ScheduledMode::Off,
+            // One that cannot be read (edited by hand) must not cost footage.
+            RecordingMode::Schedule => self
+                .weekly()
+                .map_or(ScheduledMode::Continuous, |weekly| weekly.mode_at(moment.now, moment.tz)),
+        }
+    }
+
+    /// When its schedule changes that next.
+    pub(crate) fn keeps_until(&self, moment: Moment<'_>) -> Option<UtcMs> {
+        let follows = self.enabled
+            && moment.pause == Pause::Off
+            && self.config.recording.mode == RecordingMode::Schedule;
+        follows.then(|| self.weekly().ok()?.next_change(moment.now, moment.tz)).flatten()
+    }
+
+    fn weekly(&self) -> Result<Weekly, ScheduleError> {
+        Weekly::read(&self.config.recording.schedule)
+    }
+
+    /// How that stream is recorded then.
+    pub(crate) fn mode(
+        &self,
+        stream: StreamKind,
+        moment: Moment<'_>,
+    ) -> tarsier_wire::RecordingMode {
         let recording = &self.config.recording;
-        self.enabled
-            && pause == Pause::Off
-            && recording.mode == RecordingMode::Continuous
-            && (stream == StreamKind::Main || (recording.record_sub && self.config.sub.is_some()))
+        if stream == StreamKind::Sub && !(recording.record_sub && self.config.sub.is_some()) {
+            return tarsier_wire::RecordingMode::Off;
+        }
+        match self.keeps(moment) {
+            ScheduledMode::Continuous => tarsier_wire::RecordingMode::Continuous,
+            ScheduledMode::Off => tarsier_wire::RecordingMode::Off,
+            ScheduledMode::OnEvent => tarsier_wire::RecordingMode::OnEvent {
+                pre_roll_ms: recording.pre_roll_seconds.saturating_mul(1000),
+                post_roll_ms: recording.post_roll_seconds.saturating_mul(1000),
+            },
+        }
+    }
+
+    /// Whether pictures of the main stream should be on their way to the disk then, given what happens.
+    pub(crate) fn is_recorded(&self, moment: Moment<'_>, happening: Option<UtcRange>) -> bool {
+        let recording = &self.config.recording;
+        match (self.keeps(moment), happening) {
+            (ScheduledMode::Continuous, _) => true,
+            (ScheduledMode::Off, _) | (ScheduledMode::OnEvent, None) => false,
+            (ScheduledMode::OnEvent, Some(event)) => {
+                let before = i64::from(recording.pre_roll_seconds) * 1000;
+                let after = i64::from(recording.post_roll_seconds) * 1000;
+                let (from, to) = (event.start.plus_millis(-before), event.end.plus_millis(after));
+                from <= moment.now && moment.now < to
+            }
+        }
     }
 
     /// Whether the camera has that stream.
@@ -97,18 +173,14 @@ impl CameraEntry {
     /// For its recorder; the supervisor fills in what it knows better.
     pub(crate) fn recorder_config(
         &self,
-        pause: Pause,
+        moment: Moment<'_>,
         tier_root: &Path,
         tier_id: &str,
     ) -> RecorderConfig {
         let stream = |address: &Address, kind| StreamConfig {
             url: address.url.clone(),
             transport: address.transport.into(),
-            mode: if self.is_recorded(kind, pause) {
-                tarsier_wire::RecordingMode::Continuous
-            } else {
-                tarsier_wire::RecordingMode::Off
-            },
+            mode: self.mode(kind, moment),
         };
         RecorderConfig {
             camera: self.id.clone(),
@@ -121,6 +193,14 @@ impl CameraEntry {
             hub_socket: String::new(),
             orphan_seconds: 0,
             config_hash: String::new(),
+            reconnect: policy::policy(
+                self.config.reconnect.as_ref(),
+                self.config.main.url.scheme(),
+            ),
+            epoch: self.config.epoch,
+            resume: Vec::new(),
+            standby: false,
+            recorded_until: Vec::new(),
         }
     }
 
@@ -133,13 +213,13 @@ impl CameraEntry {
     }
 
     /// For the brain that watches it.
-    pub(crate) fn facts(&self, pause: Pause) -> Facts {
+    pub(crate) fn facts(&self, moment: Moment<'_>, happening: Option<UtcRange>) -> Facts {
         let main = Some((StreamKind::Main, Place::of(&self.config.main.url)));
         let sub = self.config.sub.as_ref().map(|sub| (StreamKind::Sub, Place::of(&sub.url)));
         Facts {
             name: self.name.clone(),
             enabled: self.enabled,
-            is_recorded: self.is_recorded(StreamKind::Main, pause),
+            is_recorded: self.is_recorded(moment, happening),
             places: main.into_iter().chain(sub).collect(),
         }
     }
@@ -164,6 +244,8 @@ impl CameraEntry {
                 recording: new.recording,
                 engine: new.engine,
                 demo: None,
+                reconnect: new.reconnect,
+                epoch: now.0,
             },
             credentials: merge(from_main.or(from_sub), new.username, new.password),
         };
@@ -178,7 +260,11 @@ impl CameraEntry {
             entry.name = name(new_name)?;
         }
         let mut from_url = None;
-        for (place, address) in [(StreamKind::Main, &change.main), (StreamKind::Sub, &change.sub)] {
+        if change.sub == Some(None) {
+            entry.config.sub = None;
+        }
+        let sub = change.sub.as_ref().and_then(Option::as_ref);
+        for (place, address) in [(StreamKind::Main, change.main.as_ref()), (StreamKind::Sub, sub)] {
             let Some(address) = address else { continue };
             let (address, credentials) = Address::read(address)?;
             from_url = from_url.or(credentials);
@@ -191,6 +277,7 @@ impl CameraEntry {
         entry.config.recording = change.recording.unwrap_or(entry.config.recording);
         entry.config.engine = change.engine.unwrap_or(entry.config.engine);
         entry.enabled = change.enabled.unwrap_or(entry.enabled);
+        entry.config.reconnect = change.reconnect.or(entry.config.reconnect);
         if change.main.is_some() {
             entry.config.demo = None;
         }
@@ -198,15 +285,61 @@ impl CameraEntry {
         Ok(entry)
     }
 
+    /// Another address, another password, or switched on again: what was learnt of its connection is void.
+    pub(crate) fn connects_as(&self, other: &Self) -> bool {
+        let (new, old) = (&self.config, &other.config);
+        (&new.main, &new.sub, &new.engine, &new.reconnect, &self.credentials, self.enabled)
+            == (&old.main, &old.sub, &old.engine, &old.reconnect, &other.credentials, other.enabled)
+    }
+
     fn check(&self) -> Result<(), Problem> {
-        if (60..=900).contains(&self.config.recording.segment_seconds) {
-            return Ok(());
+        if let Some(reconnect) = &self.config.reconnect {
+            policy::check(reconnect)?;
         }
-        Err(words::problem(
-            ProblemCode::BadRequest,
-            format!("A segment cannot be {} s long.", self.config.recording.segment_seconds),
-            "Choose segment_seconds from 60 to 900; 180 is right for nearly everybody.",
-        ))
+        let recording = &self.config.recording;
+        let wrong = |message: String, hint: &str| {
+            Err(words::problem(ProblemCode::BadRequest, message, hint))
+        };
+        if !(60..=900).contains(&recording.segment_seconds) {
+            return wrong(
+                format!("A segment cannot be {} s long.", recording.segment_seconds),
+                "Choose segment_seconds from 60 to 900; 180 is right for nearly everybody.",
+            );
+        }
+        if recording.pre_roll_seconds > 60 {
+            return wrong(
+                format!("{} s cannot be kept in memory.", recording.pre_roll_seconds),
+                "Choose pre_roll_seconds from 0 to 60; for more, record day and night.",
+            );
+        }
+        if recording.post_roll_seconds > 600 {
+            return wrong(
+                format!("{} s are too long after an event.", recording.post_roll_seconds),
+                "Choose post_roll_seconds from 0 to 600; an event that goes on can be told again.",
+            );
+        }
+        if recording.schedule.len() > MOST_SPANS {
+            return wrong(
+                format!("A schedule of {} spans is too long.", recording.schedule.len()),
+                "Use at most 100; a span may be of several days.",
+            );
+        }
+        if recording.mode == RecordingMode::Schedule && recording.schedule.is_empty() {
+            return wrong(
+                "The schedule is empty, so that nothing would ever be kept.".to_owned(),
+                "Add a span, such as Monday to Friday from 08:00 to 18:00, or choose another mode.",
+            );
+        }
+        self.weekly().map(drop).or_else(|error| {
+            let hint = match error {
+                ScheduleError::NoDay(_) => "Name at least one day, such as monday.",
+                ScheduleError::BadTime(..) => {
+                    "Times have two digits, a colon and two digits: from 00:00 to 24:00."
+                }
+                ScheduleError::Empty(_) => "The whole day is from 00:00 to 24:00.",
+            };
+            wrong(format!("In the schedule, {error}."), hint)
+        })
     }
 }
 
@@ -323,6 +456,16 @@ mod tests {
     }
 
     #[test]
+    fn a_small_stream_is_removed_by_null_and_stays_when_it_is_not_named() {
+        let entry =
+            new_camera(r#"{"name":"G","main":{"url":"rtsp://h/1"},"sub":{"url":"rtsp://h/2"}}"#)
+                .unwrap();
+        let changed = |json: &str| entry.change(serde_json::from_str(json).unwrap()).unwrap();
+        assert!(changed("{}").config.sub.is_some(), "absent: it stays");
+        assert!(changed(r#"{"sub":null}"#).config.sub.is_none(), "null: it goes");
+    }
+
+    #[test]
     fn what_cannot_be_recorded_is_refused_with_words() {
         let problem = new_camera(r#"{"name":"","main":{"url":"rtsp://192.0.2.7/1"}}"#).unwrap_err();
         assert_eq!(problem.code, ProblemCode::BadRequest);
@@ -341,11 +484,61 @@ mod tests {
         )
         .unwrap();
         let modes = |pause| {
-            let config = entry.recorder_config(pause, Path::new("/f"), "t");
+            let moment = Moment { now: UtcMs(0), tz: &TimeZone::UTC, pause };
+            let config = entry.recorder_config(moment, Path::new("/f"), "t");
             (config.main.mode, config.sub.map(|sub| sub.mode))
         };
         assert_eq!(modes(Pause::Off), (Continuous, Some(Continuous)));
         assert_eq!(modes(Pause::On), (Off, Some(Off)));
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_meant_is_refused_with_what_to_do() {
+        let said = |recording: &str| {
+            let json =
+                format!(r#"{{"name":"G","main":{{"url":"rtsp://h/1"}},"recording":{recording}}}"#);
+            new_camera(&json)
+                .map_or_else(|problem| problem.message + " " + &problem.hint, |_| "ok".into())
+        };
+        assert!(said(r#"{"mode":"schedule"}"#).contains("empty"));
+        assert!(said(r#"{"pre_roll_seconds":61}"#).contains("0 to 60"));
+        assert!(said(r#"{"post_roll_seconds":601}"#).contains("0 to 600"));
+        let span = |days: &str, from: &str, to: &str| {
+            said(&format!(
+                r#"{{"mode":"schedule","schedule":[{{"days":[{days}],"from":"{from}","to":"{to}","mode":"on_event"}}]}}"#
+            ))
+        };
+        assert!(span("", "08:00", "09:00").contains("at least one day"));
+        assert!(span(r#""monday""#, "8:00", "09:00").contains("two digits"));
+        assert!(span(r#""monday""#, "08:00", "08:00").contains("00:00 to 24:00"));
+        assert_eq!(span(r#""monday","sunday""#, "22:00", "06:00"), "ok");
+    }
+
+    #[test]
+    fn a_schedule_is_followed_and_its_events_are_recorded_with_their_rolls() {
+        let entry = new_camera(
+            r#"{"name":"G","main":{"url":"rtsp://h/1"},"recording":{"mode":"schedule","schedule":[
+                {"days":["thursday"],"from":"08:00","to":"09:00","mode":"on_event"}]}}"#,
+        )
+        .unwrap();
+        // 1970-01-01 was a Thursday.
+        let minutes = |minutes: i64| UtcMs(minutes * 60_000);
+        let tz = TimeZone::UTC;
+        let moment = |now| Moment { now, tz: &tz, pause: Pause::Off };
+        assert_eq!(entry.mode(StreamKind::Main, moment(minutes(479))), Off);
+        assert_eq!(entry.keeps_until(moment(minutes(479))), Some(minutes(480)));
+        assert_eq!(
+            entry.mode(StreamKind::Main, moment(minutes(480))),
+            tarsier_wire::RecordingMode::OnEvent { pre_roll_ms: 5000, post_roll_ms: 10_000 }
+        );
+        let event = UtcRange::new(minutes(490), minutes(490));
+        let is_recorded =
+            |millis| entry.is_recorded(moment(minutes(490).plus_millis(millis)), Some(event));
+        assert_eq!(
+            [-5001, -5000, 0, 9999, 10_000].map(is_recorded),
+            [false, true, true, true, false]
+        );
+        assert!(!entry.is_recorded(moment(minutes(490)), None));
     }
 
     #[test]

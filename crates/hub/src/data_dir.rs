@@ -4,7 +4,8 @@
 //! DATA/tarsier.db   the index            DATA/logs/        tarsierd.log and older ones
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
 //! DATA/cameras.json 0600; what a new index is given if that one is lost
-//! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity
+//! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity, locks.json its locks,
+//!                   tarsier-reserve holds room for a full disk, .moving/ has unfinished copies
 //! ```
 //! One hub at a time: `run/hub.lock` is locked while it runs, and the lock goes with the process, however it ends.
 

@@ -94,6 +94,7 @@ impl Hub {
                     password: None,
                     recording: tarsier_api::camera::Recording::default(),
                     engine: tarsier_api::camera::EngineChoice::Auto,
+                    reconnect: None,
                 };
                 self.add_camera(new, Some(number)).await?
             };

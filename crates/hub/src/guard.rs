@@ -35,6 +35,11 @@ impl Guard {
         Self { listen: listen.ip() }
     }
 
+    /// The address of this machine by which the hub is reached.
+    pub(crate) const fn listen(&self) -> IpAddr {
+        self.listen
+    }
+
     /// Whether the request may be answered.
     pub(crate) fn check(&self, request: Provenance<'_>) -> Result<(), Refusal> {
         let host = request.host.ok_or(Refusal::ForeignHost)?;

@@ -4,29 +4,39 @@
 //! an await.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use tarsier_api::problem::Problem;
+use tarsier_hls::Hls;
 use tarsier_index::{Index, IndexError};
 use tarsier_live::Live;
 use tarsier_supervise::Supervisor;
-use tarsier_types::{CameraId, Clock, SystemClock, UtcMs};
+use tarsier_tiers::TierId;
+use tarsier_types::{CameraId, Clock, StreamKind, SystemClock, UtcMs};
+use tarsier_whep::Whep;
 use tokio::sync::watch;
 
+use crate::alerts::Alerts;
+use crate::blame::Blame;
 use crate::camera_file::CameraFile;
+use crate::clock_watch::ClockWatch;
 use crate::config::{CameraEntry, Pause};
+use crate::connections::Connections;
 use crate::data_dir::DataDir;
 use crate::demo::Demo;
 use crate::guard::Guard;
 use crate::journal::Journal;
 use crate::machine::Machine;
+use crate::modes::Modes;
 use crate::open_segments::OpenSegments;
 use crate::programs::ChildPrograms;
 use crate::secrets::SecretBox;
 use crate::state::CameraBrain;
 use crate::stills::Stills;
+use crate::storage::Storage;
 use crate::tokens::Tokens;
 use crate::ui::Ui;
 use crate::words;
@@ -45,19 +55,27 @@ pub(crate) struct Hub {
     pub(crate) guard: Guard,
     pub(crate) supervisor: Supervisor,
     pub(crate) live: Live<Problem>,
+    pub(crate) whep: Whep,
+    pub(crate) hls: Hls<Problem>,
     pub(crate) programs: ChildPrograms,
     pub(crate) stills: Stills,
+    pub(crate) storage: Storage,
     pub(crate) machine: Machine,
     pub(crate) demo: tokio::sync::Mutex<Demo>,
     pub(crate) ui: Ui,
     pub(crate) cameras: RwLock<BTreeMap<CameraId, Arc<CameraEntry>>>,
     pub(crate) brains: Mutex<BTreeMap<CameraId, CameraBrain>>,
     pub(crate) open: Arc<Mutex<OpenSegments>>,
+    pub(crate) connections: Connections,
     pub(crate) is_paused: AtomicBool,
+    pub(crate) modes: Modes,
     /// Held by whoever changes cameras or the pause: one change at a time.
     pub(crate) changing: tokio::sync::Mutex<()>,
     /// Becomes true when the hub goes down.
     pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) alerts: Alerts,
+    pub(crate) blame: Mutex<Blame>,
+    pub(crate) clock_watch: Mutex<ClockWatch>,
 }
 
 impl Hub {
@@ -86,8 +104,25 @@ impl Hub {
         self.brains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn blamed(&self) -> MutexGuard<'_, Blame> {
+        self.blame.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn open(&self) -> MutexGuard<'_, OpenSegments> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder of the tier in which that open file lies.
+    pub(crate) fn root_of_open(
+        &self,
+        camera: &CameraId,
+        stream: StreamKind,
+        start: UtcMs,
+    ) -> PathBuf {
+        let tier = self.open().tier(camera, stream, start).and_then(|id| TierId::new(id).ok());
+        let registry = self.storage.registry();
+        let local = tier.and_then(|tier| registry.local(&tier).map(|local| local.root.clone()));
+        local.unwrap_or_else(|| self.data.footage())
     }
 
     /// What the index knows of cameras and settings has changed: the copy follows. Without it nothing is wrong

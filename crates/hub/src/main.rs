@@ -3,27 +3,36 @@
 //! Start reading at [`serve`]. What does not belong here: media code in C (it is in child processes), SQL (in
 //! `index`), supervision (in `supervise`).
 
+mod alerts;
+mod blame;
 mod camera_file;
 mod cameras;
 mod cli;
+mod clock_watch;
 mod config;
+mod connections;
 mod data_dir;
 mod demo;
 mod guard;
 mod http;
 mod hub;
 mod journal;
+mod ledger;
 mod logs;
 mod machine;
 mod metrics;
+mod modes;
 mod open_segments;
 mod probing;
 mod programs;
 mod reports;
+mod schedule;
 mod secrets;
 mod serve;
 mod state;
 mod stills;
+mod storage;
+mod supervision;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -11,10 +11,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use tarsier_api::alert::AlertKind;
 use tarsier_api::camera::CameraState;
-use tarsier_types::StreamKind;
+use tarsier_types::{Clock, GapReason, StreamKind, UtcRange};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, index_failed};
+use crate::ledger;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCamera {
@@ -31,6 +33,18 @@ struct OfStream {
 struct OfState {
     camera: String,
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReason {
+    camera: String,
+    stream: &'static str,
+    reason: &'static str,
 }
 
 type Float = Gauge<f64, std::sync::atomic::AtomicU64>;
@@ -52,7 +66,10 @@ pub(crate) async fn text(hub: &Arc<Hub>) -> Result<String, fmt::Error> {
         started,
     );
     streams(hub, &mut registry);
+    hub.connections.register(&mut registry);
     recorders(hub, &mut registry).await;
+    alerts(hub, &mut registry);
+    ledgers(hub, &mut registry).await;
     let mut encoded = String::new();
     text::encode(&mut encoded, &registry)?;
     Ok(encoded)
@@ -129,6 +146,100 @@ async fn recorders(hub: &Hub, registry: &mut Registry) {
     registry.register("recorder_cpu_ratio", "Of one core", cpu);
     registry.register_with_unit("recorder_resident_memory", "Of its process", Unit::Bytes, rss);
     registry.register("recorder_restarts", "How often it was started again by this hub", restarts);
+}
+
+fn alerts(hub: &Hub, registry: &mut Registry) {
+    let open: Family<OfKind, Gauge> = Family::default();
+    for kind in AlertKind::ALL {
+        open.get_or_create(&OfKind { kind: kind.name() }).set(0);
+    }
+    for alert in hub.alerts.open().iter() {
+        open.get_or_create(&OfKind { kind: alert.kind.name() }).inc();
+    }
+    registry.register("alerts_open", "Alerts whose cause goes on", open);
+    let silent: Family<OfStream, Float> = Family::default();
+    let overdue: Family<OfStream, Gauge> = Family::default();
+    let now = hub.clock.mono();
+    for camera in hub.all_cameras() {
+        let durable = hub.alerts.durable();
+        for stream in StreamKind::ALL.into_iter().filter(|stream| camera.has(*stream)) {
+            let of = OfStream { camera: camera.id.to_string(), stream: stream.name() };
+            if let Some(ms) = durable.since_last_ms(&camera.id, stream, now) {
+                silent.get_or_create(&of).set(seconds(signed(ms)));
+            }
+            let is_overdue = durable.overdue_ms(&camera.id, stream, now).is_some();
+            overdue.get_or_create(&of).set(i64::from(is_overdue));
+        }
+    }
+    registry.register_with_unit(
+        "stream_since_durable",
+        "Since the last byte that is durable on disk, as this hub knows",
+        Unit::Seconds,
+        silent,
+    );
+    registry.register(
+        "stream_durable_overdue",
+        "1 if it should be written, pictures come, and nothing reached the disk for 15 s",
+        overdue,
+    );
+}
+
+/// Of the last 24 hours, so that a restart of the hub changes nothing.
+async fn ledgers(hub: &Hub, registry: &mut Registry) {
+    let recorded: Family<OfStream, Float> = Family::default();
+    let wanted: Family<OfStream, Float> = Family::default();
+    let gaps: Family<OfReason, Float> = Family::default();
+    let now = hub.now();
+    let day = UtcRange::new(now.plus_millis(-ledger::DAY_MS), now);
+    for camera in hub.all_cameras() {
+        for stream in StreamKind::ALL {
+            let is_kept = stream == StreamKind::Main || hub.is_wanted(&camera, stream);
+            if !is_kept {
+                continue;
+            }
+            let ledger = match hub.ledger(&camera, stream, day).await {
+                Ok(ledger) => ledger,
+                Err(error) => {
+                    index_failed(&error);
+                    continue;
+                }
+            };
+            let of = OfStream { camera: camera.id.to_string(), stream: stream.name() };
+            recorded.get_or_create(&of).set(seconds(ledger.recorded_ms));
+            wanted.get_or_create(&of).set(seconds(ledger.wanted_ms()));
+            for reason in GapReason::ALL {
+                let of = OfReason {
+                    camera: camera.id.to_string(),
+                    stream: stream.name(),
+                    reason: reason.name(),
+                };
+                gaps.get_or_create(&of).set(seconds(ledger.missing_ms(reason)));
+            }
+        }
+    }
+    registry.register_with_unit(
+        "ledger_recorded",
+        "With footage, of the last 24 hours",
+        Unit::Seconds,
+        recorded,
+    );
+    registry.register_with_unit(
+        "ledger_wanted",
+        "That were to be recorded, of the last 24 hours",
+        Unit::Seconds,
+        wanted,
+    );
+    registry.register_with_unit(
+        "ledger_gap",
+        "Without footage, of the last 24 hours",
+        Unit::Seconds,
+        gaps,
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a day of milliseconds is far below 2^52")]
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
 }
 
 fn signed(count: u64) -> i64 {

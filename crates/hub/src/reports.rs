@@ -1,22 +1,24 @@
 //! Hands: takes what recorders say to whom it concerns: states, viewers, the index.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tarsier_api::event::EventKind;
 use tarsier_live::{LiveInput, LiveUnit};
 use tarsier_playback::OpenSegment;
 use tarsier_supervise::Report;
-use tarsier_types::{
-    AccessUnit, CameraId, Gap, GapReason, ParameterSets, StreamKind, Track, UtcMs,
-};
+use tarsier_types::{AccessUnit, CameraId, Clock, Gap, GapReason, StreamKind, Track, UtcMs};
 use tarsier_wire::ToHub;
 use tokio::sync::mpsc;
 
+use crate::config::CameraEntry;
 use crate::hub::Hub;
 use crate::journal::{Job, NewEvent};
 use crate::state::{DiskSays, Input, Output};
+use crate::storage::Nudge;
+use crate::words;
 
 /// What only time can tell (no picture for 10 s) is looked for this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -32,6 +34,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut reports: mpsc::Receiver<Report>) {
                 None => return,
             },
             _ = ticks.tick() => {
+                hub.connections_tick().await;
                 let cameras: Vec<CameraId> = hub.brains().keys().cloned().collect();
                 for camera in cameras {
                     hub.tell(&camera, Input::Tick).await;
@@ -47,17 +50,55 @@ async fn take(hub: &Arc<Hub>, report: Report) {
             message_of(hub, camera, message, payload).await;
         }
         Report::Started { camera, pid, engine, adopted } => {
+            if adopted {
+                hub.blamed().lived_on(&camera);
+            }
             tracing::info!(%camera, pid, engine = engine.name(), adopted, "recorder is there");
             hub.tell(&camera, Input::Started).await;
         }
         Report::Exited { camera, code, status, will_restart_at } => {
             tracing::info!(%camera, ?code, status, restarts = will_restart_at.is_some(), "recorder ended");
+            hub.connections.ended(&camera);
             hub.tell(&camera, Input::Exited { code, restart_at: will_restart_at }).await;
-            hub.journal.flush().await;
-            if hub.open().abandoned(&camera) {
-                hub.journal.write(Job::Reconcile).await;
+            let left = hub.open().begun_before(&camera, UtcMs(i64::MAX));
+            if !left.is_empty() {
+                hub.journal.write(Job::Left(left)).await;
             }
         }
+        Report::TookOver { camera, pid, engine, from } => {
+            tracing::info!(%camera, pid, engine = engine.name(), "another recorder took over");
+            took_over(hub, &camera, from).await;
+        }
+        Report::RestartedByRule { camera, breach, manner } => {
+            hub.tell(&camera, Input::Replaced(breach, manner)).await;
+        }
+        Report::Unstable { camera, until, restarts, is_alive } => {
+            hub.tell(&camera, Input::Unstable { until, restarts, is_alive }).await;
+        }
+        Report::Fatal { camera, code, is_alive } => {
+            hub.tell(&camera, Input::Fatal { code, is_alive }).await;
+        }
+    }
+}
+
+/// The files of the one before are all closed, or torn; where it left a hole, that is known now.
+async fn took_over(hub: &Arc<Hub>, camera: &CameraId, from: UtcMs) {
+    hub.tell(camera, Input::TookOver).await;
+    let left = hub.open().begun_before(camera, from);
+    if !left.is_empty() {
+        hub.journal.write(Job::Left(left)).await;
+    }
+    for stream in StreamKind::ALL {
+        let begun = {
+            let open = hub.open();
+            open.of(camera, stream).map(|segment| segment.start).find(|start| *start >= from)
+        };
+        let Some(until) = begun else { continue };
+        let is_on_event = hub.modes.is_on_event(camera, stream);
+        let reason = if is_on_event { GapReason::Planned } else { GapReason::Recorder };
+        let added = hub.camera(camera).map_or(until, |camera| camera.created);
+        let camera = camera.clone();
+        hub.journal.write(Job::Because { camera, stream, added, until, reason }).await;
     }
 }
 
@@ -69,23 +110,41 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
             }
         }
         ToHub::Link { stream, state } => hub.tell(&camera, Input::Link(stream, state)).await,
-        ToHub::SegmentOpened { stream, start, parameters, init_bytes } => {
-            opened(hub, &camera, stream, start, parameters, init_bytes);
+        ToHub::SegmentOpened { stream, start, parameters, init_bytes, tier_id } => {
+            let segment = OpenSegment {
+                start,
+                parameters: Arc::new(parameters),
+                init_bytes,
+                fragments: Vec::new(),
+            };
+            opened(hub, &camera, stream, tier_id, segment);
+            hub.storage.nudge(Nudge::Segment);
         }
         ToHub::FragmentWritten { stream, segment, part } => {
-            let is_first = hub.open().written(&camera, stream, segment, part);
+            hub.alerts.durable().written(&camera, stream, hub.clock.mono());
+            let is_first = {
+                let mut open = hub.open();
+                // While another recorder's file is open the index does not know yet how far footage reaches.
+                open.written(&camera, stream, segment, part)
+                    && !open.is_earlier_open(&camera, stream, segment)
+            };
             if is_first {
-                // What the recorder knows of the time before, it has said by now; the rest is its absence.
-                let (not_before, reason) = (UtcMs(i64::MIN), GapReason::Recorder);
-                hub.journal
-                    .write(Job::Since { camera, stream, not_before, until: segment, reason })
-                    .await;
+                // What the recorder knows of the time before, it has said by now; the rest is what was seen meanwhile, or
+                // a time in which nothing happened.
+                let seen = hub.blamed().begun(&camera, stream);
+                let is_on_event = hub.modes.is_on_event(&camera, stream);
+                let reason = if is_on_event { GapReason::Planned } else { seen };
+                let added = hub.camera(&camera).map_or(segment, |camera| camera.created);
+                let until = segment;
+                hub.journal.write(Job::Because { camera, stream, added, until, reason }).await;
             }
         }
         ToHub::SegmentClosed { stream, segment } => {
             hub.journal.write(Job::Closed(camera, stream, Box::new(segment))).await;
+            hub.storage.nudge(Nudge::Segment);
         }
         ToHub::Gap { stream, range, reason } => {
+            let reason = hub.blamed().better(&camera, stream, reason);
             hub.journal.write(Job::Gap(camera, stream, Gap { range, reason })).await;
         }
         ToHub::LiveParameters { stream, parameters } => {
@@ -113,17 +172,30 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
                 .handle((camera, stream), LiveInput::Unit(LiveUnit { unit, arrived_utc_us }))
                 .await;
         }
-        // Sound is not sent to viewers yet.
-        ToHub::Hello { .. } | ToHub::LiveUnit { .. } => {}
-        ToHub::Disk { stream, problem } => {
+        // Sound is not sent to viewers yet. Who takes over from whom is the supervisor's.
+        ToHub::Hello { .. } | ToHub::LiveUnit { .. } | ToHub::ReadyToTakeOver { .. } => {}
+        ToHub::Disk { stream, problem, tier_id } => {
             let says = if problem.is_some() { DiskSays::Refused } else { DiskSays::Fine };
             if let Some(problem) = problem {
-                tracing::error!(%camera, %stream, problem, "the disk does not take the recording");
+                tracing::error!(%camera, %stream, tier_id, problem, "the disk does not take the recording");
+                // Another disk may take it.
+                hub.storage.refused(&tier_id);
+            } else {
+                hub.supervisor.tier_changed();
+                // None need any more: measured at once.
+                hub.storage.nudge(Nudge::Disk);
             }
             hub.tell(&camera, Input::Disk(stream, says)).await;
         }
         ToHub::LiveSkipped { stream, units } => {
             hub.live.handle((camera, stream), LiveInput::Skipped(units)).await;
+        }
+        ToHub::Reconnection { stream, event } => hub.reconnection(&camera, stream, event).await,
+        ToHub::ConnectionHealth { stream, health } => {
+            hub.connection_health(&camera, stream, *health).await;
+        }
+        ToHub::ConnectionState { stream, epoch, state } => {
+            hub.connection_state(&camera, stream, epoch, *state).await;
         }
     }
 }
@@ -132,13 +204,11 @@ fn opened(
     hub: &Arc<Hub>,
     camera: &CameraId,
     stream: StreamKind,
-    start: UtcMs,
-    parameters: ParameterSets,
-    init_bytes: u32,
+    tier_id: String,
+    segment: OpenSegment,
 ) {
-    let segment =
-        OpenSegment { start, parameters: Arc::new(parameters), init_bytes, fragments: Vec::new() };
-    hub.open().opened(camera, stream, segment);
+    let start = segment.start;
+    hub.open().opened(camera, stream, tier_id, segment);
     let age = hub.now().millis_since(start);
     if age < 3000 {
         return;
@@ -146,7 +216,9 @@ fn opened(
     // An earlier hub heard of its first fragments: they are found in the file.
     let (hub, camera) = (hub.clone(), camera.clone());
     tokio::task::spawn_blocking(move || {
-        let path = hub.data.footage().join(tarsier_segment::name::path(&camera, stream, start));
+        let path = hub
+            .root_of_open(&camera, stream, start)
+            .join(tarsier_segment::name::path(&camera, stream, start));
         let scanned = File::open(&path)
             .map_err(Into::into)
             .and_then(|mut file| tarsier_segment::scan(&mut file));
@@ -160,13 +232,76 @@ fn opened(
 }
 
 impl Hub {
+    /// Was the wall clock set? Then nothing lasts longer or shorter for it, and where it went ahead that is why there
+    /// is no footage.
+    async fn follow_clock(&self) {
+        let now = self.now();
+        let change = {
+            let mut watch = self.clock_watch.lock().unwrap_or_else(PoisonError::into_inner);
+            watch.look(self.clock.mono(), now)
+        };
+        let Some(by_ms) = change else { return };
+        let seen: Vec<_> = self.all_cameras().iter().flat_map(|camera| self.seen(camera)).collect();
+        self.blamed().clock_changed(by_ms);
+        for brain in self.brains().values_mut() {
+            brain.clock_changed(by_ms);
+        }
+        let (title, body) = words::clock_changed(by_ms);
+        let kind = EventKind::ClockChanged;
+        self.journal.event(NewEvent { at: now, kind, camera: None, title, body }).await;
+        if by_ms < 0 {
+            return;
+        }
+        let before = now.plus_millis(-by_ms);
+        for (camera, stream, seen) in seen {
+            // What was wrong before it, was; of the time that was passed over nobody knows.
+            if let Some(reason) = seen {
+                self.because(&camera, stream, before, reason).await;
+            }
+            if seen != Some(GapReason::Planned) {
+                self.because(&camera, stream, now, GapReason::Clock).await;
+            }
+        }
+    }
+
+    /// Why each of a camera's streams has no footage just now, if it has none.
+    fn seen(
+        &self,
+        camera: &Arc<CameraEntry>,
+    ) -> Vec<(Arc<CameraEntry>, StreamKind, Option<GapReason>)> {
+        let streams = StreamKind::ALL.into_iter().filter(|stream| camera.has(*stream));
+        let seen = |stream| {
+            if self.is_wanted(camera, stream) {
+                self.blamed().now(&camera.id, stream)
+            } else {
+                Some(GapReason::Planned)
+            }
+        };
+        streams.map(|stream| (Arc::clone(camera), stream, seen(stream))).collect()
+    }
+
+    async fn because(
+        &self,
+        camera: &CameraEntry,
+        stream: StreamKind,
+        until: UtcMs,
+        reason: GapReason,
+    ) {
+        let (camera, added) = (camera.id.clone(), camera.created);
+        self.journal.write(Job::Because { camera, stream, added, until, reason }).await;
+    }
+
     /// Lets a camera's brain know, and does what it wants.
     pub(crate) async fn tell(&self, camera: &CameraId, input: Input) {
+        self.follow_clock().await;
         let now = self.now();
         let mut outputs = Vec::new();
         if let Some(brain) = self.brains().get_mut(camera) {
             brain.handle(now, input);
             outputs.extend(std::iter::from_fn(|| brain.poll()));
+        }
+        if let Some(entry) = self.camera(camera) {
+            self.blame(&entry, now).await;
         }
         for output in outputs {
             match output {

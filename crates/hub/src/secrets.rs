@@ -9,7 +9,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::TryRngCore;
-use tarsier_types::{CameraId, Credentials};
+use tarsier_types::{CameraId, Credentials, Secret};
 
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
@@ -33,14 +33,13 @@ impl SecretBox {
 
     /// What is stored.
     pub(crate) fn seal(&self, camera: &CameraId, credentials: &Credentials) -> Vec<u8> {
-        let nonce = random_bytes::<NONCE_BYTES>();
         let plain = serde_json::to_vec(credentials).expect("two strings are JSON");
-        let aad = aad(camera);
-        let sealed = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: aad.as_bytes() })
-            .expect("credentials are far below the cipher's limit of 256 GiB");
-        [&[VERSION][..], &nonce, &sealed].concat()
+        self.seal_bytes(&aad(camera), &plain)
+    }
+
+    /// The same for a text of a setting.
+    pub(crate) fn seal_text(&self, setting: &str, text: &str) -> Vec<u8> {
+        self.seal_bytes(&aad_of_setting(setting), text.as_bytes())
     }
 
     /// What was stored.
@@ -49,22 +48,49 @@ impl SecretBox {
         camera: &CameraId,
         stored: &[u8],
     ) -> Result<Credentials, CannotDecrypt> {
+        let plain = self.open_bytes(&aad(camera), stored)?;
+        serde_json::from_slice(&plain).map_err(|_| CannotDecrypt)
+    }
+
+    /// The same for a text of a setting.
+    pub(crate) fn open_text(
+        &self,
+        setting: &str,
+        stored: &[u8],
+    ) -> Result<Secret<String>, CannotDecrypt> {
+        let plain = self.open_bytes(&aad_of_setting(setting), stored)?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| CannotDecrypt)
+    }
+
+    /// What is stored of any secret. `place` says where it belongs: it opens nowhere else.
+    pub(crate) fn seal_bytes(&self, place: &str, plain: &[u8]) -> Vec<u8> {
+        let nonce = random_bytes::<NONCE_BYTES>();
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+            .expect("secrets are far below the cipher's limit of 256 GiB");
+        [&[VERSION][..], &nonce, &sealed].concat()
+    }
+
+    /// What was sealed for that place.
+    pub(crate) fn open_bytes(&self, place: &str, stored: &[u8]) -> Result<Vec<u8>, CannotDecrypt> {
         let (version, rest) = stored.split_first().ok_or(CannotDecrypt)?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(CannotDecrypt)?;
         if *version != VERSION {
             return Err(CannotDecrypt);
         }
-        let aad = aad(camera);
-        let plain = self
-            .cipher
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: aad.as_bytes() })
-            .map_err(|_| CannotDecrypt)?;
-        serde_json::from_slice(&plain).map_err(|_| CannotDecrypt)
+        self.cipher
+            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: place.as_bytes() })
+            .map_err(|_| CannotDecrypt)
     }
 }
 
 fn aad(camera: &CameraId) -> String {
     format!("cameras.secret/{camera}")
+}
+
+fn aad_of_setting(setting: &str) -> String {
+    format!("settings.value/{setting}")
 }
 
 /// From the operating system.

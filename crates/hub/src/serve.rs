@@ -9,36 +9,42 @@ use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use tarsier_api::event::EventKind;
 use tarsier_api::rights::Role;
+use tarsier_hls::Hls;
 use tarsier_index::{Index, OpenIndexError, Tier, TierKind};
 use tarsier_live::{Live, Wish};
 use tarsier_supervise::{Programs, Report, Supervisor, SupervisorOptions};
 use tarsier_types::{Clock, SystemClock, UtcMs};
+use tarsier_whep::Whep;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::alerts::{self, Alerts};
 use crate::camera_file::{CameraFile, Found};
 use crate::cli::Serve;
+use crate::connections::Connections;
 use crate::data_dir::DataDir;
 use crate::demo::Demo;
 use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::journal::{Job, Journal, NewEvent};
 use crate::machine::Machine;
+use crate::modes::{self, Modes};
 use crate::programs::ChildPrograms;
 use crate::secrets::SecretBox;
 use crate::stills::Stills;
+use crate::storage::{self, Storage};
 use crate::tokens::{SESSION, Tokens};
 use crate::ui::Ui;
-use crate::{cameras, http, logs, reports};
+use crate::{cameras, http, logs, reports, supervision};
 
-/// What recorders may go on for without a hub: an update of the hub takes seconds.
-const ORPHAN_SECONDS: u32 = 60;
 /// Reports that wait for the hub; behind a full channel the recorders' sockets wait.
 const REPORTS: usize = 1024;
 /// CONTRACT section 2: gone within 5 s. Recorders get most of it.
 const RECORDERS_CLOSE: Duration = Duration::from_millis(3500);
 const LAST_REPORTS: Duration = Duration::from_millis(700);
 const CONNECTIONS_CLOSE: Duration = Duration::from_millis(400);
+/// Files that are newer than the index; a torn one is read through.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
 /// Events are news, not archive.
 const EVENTS_KEPT_MS: i64 = 365 * 86_400_000;
 
@@ -57,13 +63,22 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     })?;
     let address = listener.local_addr().context("cannot tell where we listen")?;
 
-    let (hub, reports) = build(data, clock, programs, ui, Guard::new(address)).await?;
+    let (hub, reports, nudges) = build(data, clock, programs, ui, Guard::new(address)).await?;
     let reporting = tokio::spawn(reports::run(hub.clone(), reports));
+    tokio::spawn(alerts::run(hub.clone()));
     hub.journal.write(Job::Reconcile).await;
+    // A recorder is told where footage ends, so that it overlaps none; a disk that hangs holds nobody up for long.
+    if tokio::time::timeout(FOUND_WITHIN, hub.journal.flush()).await.is_err() {
+        tracing::warn!(
+            "what is on the disk is still looked through; recorders are started meanwhile"
+        );
+    }
     for camera in hub.all_cameras() {
         hub.connect(&camera).await;
     }
+    tokio::spawn(modes::run(hub.clone()));
     hub.journal.event(started(&hub)).await;
+    let keeping = tokio::spawn(storage::run(hub.clone(), nudges));
 
     let mut stopping = hub.stopping.subscribe();
     let answering =
@@ -82,11 +97,14 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     tracing::info!("stopping: every segment is closed");
     hub.data.withdraw();
     hub.stopping.send_replace(true);
+    hub.whep.end_all();
+    hub.hls.end_all();
     hub.supervisor.stop_all(RECORDERS_CLOSE).await;
     let _ = tokio::time::timeout(LAST_REPORTS, last_reports(&hub)).await;
     hub.demo.lock().await.stop().await;
     let _ = tokio::time::timeout(CONNECTIONS_CLOSE, answering).await;
     reporting.abort();
+    keeping.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -98,14 +116,18 @@ pub(crate) async fn build(
     programs: ChildPrograms,
     ui: Ui,
     guard: Guard,
-) -> Result<(Arc<Hub>, mpsc::Receiver<Report>)> {
+) -> Result<(Arc<Hub>, mpsc::Receiver<Report>, mpsc::Receiver<storage::Nudge>)> {
     let (index, camera_file, found) = open_index(&data, clock).await?;
     let tier = Tier { id: data.tier_id().to_owned(), root: data.footage(), kind: TierKind::Cache };
     index.put_tier(&tier).context("cannot store the tier")?;
     let secrets = SecretBox::new(data.key());
+    let (storage, nudges) = Storage::new(&index, &secrets).context("cannot read the tiers")?;
     let entries = cameras::load(&index, &secrets).context("cannot read the cameras")?;
     let is_paused = index.setting(cameras::PAUSED).context("cannot read the settings")?.as_deref()
         == Some("true");
+
+    let connections =
+        Connections::load(&index).context("cannot read what was kept of the connections")?;
 
     let (sender, reports) = mpsc::channel(REPORTS);
     let options = SupervisorOptions {
@@ -114,7 +136,7 @@ pub(crate) async fn build(
             recorder_libav: programs.recorder_libav.clone(),
         },
         run_dir: data.run(),
-        orphan_seconds: ORPHAN_SECONDS,
+        rules: supervision::load(&index).context("cannot read the settings")?,
     };
     let supervisor = Supervisor::start(options, clock, sender).await?;
     let wishes = supervisor.clone();
@@ -122,24 +144,31 @@ pub(crate) async fn build(
         Wish::Subscribe((camera, stream)) => wishes.subscribe(&camera, stream),
         Wish::Unsubscribe((camera, stream)) => wishes.unsubscribe(&camera, stream),
     });
+    let whep = Whep::start(guard.listen(), Arc::new(clock))
+        .await
+        .context("cannot open a UDP socket for viewers by WebRTC")?;
     let open = Arc::<Mutex<_>>::default();
-    let journal = Journal::start(index.clone(), tier.id, tier.root, Arc::clone(&open))?;
+    let journal = Journal::start(index.clone(), Arc::clone(&open))?;
     if let Some(event) = cameras_came_back(found, clock.utc()) {
         journal.event(event).await;
     }
+    let alerts = Alerts::new(&index, &secrets, clock).context("cannot read the alerts")?;
     let hub = Hub {
         clock,
         tz: TimeZone::system(),
         started: clock.utc(),
         tokens: Tokens::new(data.key()),
         stills: Stills::new(programs.transcoder.clone()),
+        storage,
         machine: Machine::new(clock),
         demo: tokio::sync::Mutex::new(Demo::default()),
         cameras: RwLock::new(
             entries.into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect(),
         ),
         brains: Mutex::default(),
+        connections,
         is_paused: AtomicBool::new(is_paused),
+        modes: Modes::default(),
         changing: tokio::sync::Mutex::new(()),
         stopping: watch::Sender::new(false),
         data,
@@ -150,11 +179,16 @@ pub(crate) async fn build(
         guard,
         supervisor,
         live,
+        whep,
+        hls: Hls::new(Arc::new(clock)),
         programs,
         ui,
         open,
+        alerts,
+        blame: Mutex::default(),
+        clock_watch: Mutex::default(),
     };
-    Ok((Arc::new(hub), reports))
+    Ok((Arc::new(hub), reports, nudges))
 }
 
 /// A damaged index is set aside: what it held of footage is found again in the files, its cameras in their list.
@@ -244,6 +278,12 @@ fn forget_old_events(hub: &Arc<Hub>) {
     tokio::task::spawn_blocking(move || {
         if let Err(error) = index.forget_events_before(before) {
             tracing::warn!(error = &error as &dyn std::error::Error, "old events stay");
+        }
+        if let Err(error) = index.forget_connections_before(before) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old connections stay");
+        }
+        if let Err(error) = index.forget_alerts_before(before) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old alerts stay");
         }
     });
 }

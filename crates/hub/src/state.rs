@@ -8,6 +8,7 @@ mod shown;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,6 +16,7 @@ use jiff::tz::TimeZone;
 use tarsier_api::camera::CameraState;
 use tarsier_api::event::EventKind;
 use tarsier_api::problem::Problem;
+use tarsier_supervise::{Breach, Manner};
 use tarsier_types::{StreamKind, UtcMs};
 use tarsier_wire::{ExitCode, LinkState, Problem as Cause, StreamHealth};
 
@@ -22,7 +24,7 @@ use self::stream::{Condition, Stream};
 use crate::words::{self, Place};
 
 /// So long without a picture makes a camera offline (SPEC section 4: a zombie is found within 10 s).
-const PATIENCE_MS: i64 = 10_000;
+pub(crate) const PATIENCE_MS: i64 = 10_000;
 /// A recorder that keeps dying is told of once in this time.
 const RESTART_TOLD_EVERY_MS: i64 = 600_000;
 
@@ -45,6 +47,14 @@ pub(crate) enum Input {
     Started,
     /// Its process ended.
     Exited { code: Option<ExitCode>, restart_at: Option<UtcMs> },
+    /// Another process serves the camera now, and recording went on.
+    TookOver,
+    /// A living process broke a rule and was replaced.
+    Replaced(Breach, Manner),
+    /// Restarted too often: left alone until then.
+    Unstable { until: UtcMs, restarts: u32, is_alive: bool },
+    /// Another start alone cannot mend it.
+    Fatal { code: ExitCode, is_alive: bool },
     /// The connection to the camera.
     Link(StreamKind, LinkState),
     /// Counters.
@@ -53,6 +63,8 @@ pub(crate) enum Input {
     Disk(StreamKind, DiskSays),
     /// Time has passed.
     Tick,
+    /// Whether pictures are wanted on the disk, by the schedule or because something happens.
+    Recorded(bool),
 }
 
 /// About a stream's files.
@@ -80,10 +92,14 @@ pub(crate) struct CameraBrain {
     /// The process ended and is not started again.
     is_dead: bool,
     restart_at: Option<UtcMs>,
+    /// It ended too often: until then nothing is tried.
+    unstable_until: Option<UtcMs>,
     state: CameraState,
     since: UtcMs,
     /// Since when pictures are missing, once it was told.
     incident: Option<UtcMs>,
+    /// That nothing is tried any more was told in this incident.
+    is_stop_told: bool,
     is_disk_told: bool,
     restart_told: Option<UtcMs>,
     outputs: VecDeque<Output>,
@@ -98,9 +114,11 @@ impl CameraBrain {
             streams: BTreeMap::new(),
             is_dead: false,
             restart_at: None,
+            unstable_until: None,
             state,
             since: now,
             incident: None,
+            is_stop_told: false,
             is_disk_told: false,
             restart_told: None,
             outputs: VecDeque::new(),
@@ -108,6 +126,35 @@ impl CameraBrain {
         brain.configure(now);
         brain.judge(now);
         brain
+    }
+
+    /// An earlier hub told of an outage, and not of its end: it is not told again, and its end is.
+    pub(crate) fn resume(&mut self, now: UtcMs, since: UtcMs, told: EventKind) {
+        if self.facts.enabled {
+            self.incident = Some(since);
+            self.is_stop_told = told == EventKind::CameraStopped;
+            if let Some(main) = self.streams.get_mut(&StreamKind::Main) {
+                main.no_picture_since = main.no_picture_since.min(since);
+            }
+            self.judge(now);
+            self.since = since;
+        }
+    }
+
+    /// The wall clock was put ahead by so many milliseconds (below 0: back): whatever lasts, lasts as long as it did.
+    pub(crate) fn clock_changed(&mut self, by_ms: i64) {
+        let moved = |at: &mut UtcMs| *at = at.plus_millis(by_ms);
+        moved(&mut self.since);
+        let points = [
+            &mut self.incident,
+            &mut self.restart_at,
+            &mut self.unstable_until,
+            &mut self.restart_told,
+        ];
+        points.into_iter().flatten().for_each(moved);
+        for stream in self.streams.values_mut() {
+            stream.clock_changed(by_ms);
+        }
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {
@@ -139,12 +186,37 @@ impl CameraBrain {
             Input::Configured(facts) => {
                 self.facts = facts;
                 self.is_dead = false;
-                self.incident = None;
+                // An outage goes on under another name or at another address, and its end is told; that a new password
+                // is wrong as well is news.
+                self.is_stop_told = false;
+                // A name or a schedule ends no pause: a process that is started does.
+                self.unstable_until.take_if(|_| !self.facts.enabled);
                 self.configure(now);
             }
-            Input::Started => {
-                self.is_dead = false;
-                self.restart_at = None;
+            Input::Started => self.started(),
+            Input::TookOver => {
+                self.started();
+                // If its disk fails as well, it says so.
+                for stream in self.streams.values_mut() {
+                    stream.unwritten_since = None;
+                }
+            }
+            Input::Replaced(breach, manner) => {
+                let (title, body) = words::replaced(&self.facts.name, breach, manner);
+                self.event(EventKind::RecorderRestarted, title, body);
+            }
+            Input::Unstable { until, restarts, is_alive } => {
+                self.unstable_until = (!is_alive).then_some(until);
+                let unstable = words::Unstable { until, restarts, is_alive };
+                let (title, body) = words::unstable(&self.facts.name, unstable, now, &self.tz);
+                self.event(EventKind::CameraUnstable, title, body);
+            }
+            Input::Fatal { code, is_alive } => {
+                // A disk that is not writable is told of as such, once for all recorders of the camera.
+                if code != ExitCode::NotWritable {
+                    let (title, body) = words::fatal(&self.facts.name, is_alive);
+                    self.event(EventKind::RecorderFatal, title, body);
+                }
             }
             Input::Exited { code, restart_at } => self.exited(now, code, restart_at),
             Input::Link(stream, link) => {
@@ -158,7 +230,8 @@ impl CameraBrain {
                     if let (Some(LinkState::Playing { .. }), Some(last)) =
                         (&stream.link, health.last_picture)
                     {
-                        stream.no_picture_since = stream.no_picture_since.max(last);
+                        // It may have been said before the clock was put back.
+                        stream.no_picture_since = stream.no_picture_since.max(last.min(now));
                     }
                 }
             }
@@ -171,8 +244,19 @@ impl CameraBrain {
                 }
             }
             Input::Tick => {}
+            Input::Recorded(is_recorded) => self.facts.is_recorded = is_recorded,
         }
         self.judge(now);
+    }
+
+    fn started(&mut self) {
+        self.is_dead = false;
+        self.restart_at = None;
+        self.unstable_until = None;
+    }
+
+    fn event(&mut self, kind: EventKind, title: String, body: String) {
+        self.outputs.push_back(Output::Event { kind, title, body });
     }
 
     fn configure(&mut self, now: UtcMs) {
@@ -267,65 +351,5 @@ impl CameraBrain {
             }
             Condition::Waiting { since, .. } => (CameraState::Connecting, since),
         }
-    }
-
-    fn tell(&mut self, now: UtcMs, state: CameraState, since: UtcMs) {
-        let name = &self.facts.name;
-        match state {
-            CameraState::Offline | CameraState::Stopped => {
-                let was_told = self.incident.is_some() && state == CameraState::Offline;
-                self.incident.get_or_insert(since);
-                if was_told {
-                    return;
-                }
-                let kind = if state == CameraState::Offline {
-                    EventKind::CameraOffline
-                } else {
-                    EventKind::CameraStopped
-                };
-                let title = words::no_picture_title(name, since, now, &self.tz);
-                let body = self.problem(now).map_or_else(String::new, |problem| {
-                    let what = problem.message.strip_prefix(&title).unwrap_or(&problem.message);
-                    format!("{} {}", what.trim_start_matches(". "), problem.hint)
-                });
-                self.outputs.push_back(Output::Event { kind, title, body });
-            }
-            CameraState::Recording | CameraState::Live => {
-                if let Some(since) = self.incident.take() {
-                    let title =
-                        format!("{name}: pictures again since {}", words::time(now, now, &self.tz));
-                    let body = format!(
-                        "There were none for {}, from {} on.",
-                        words::span(now.millis_since(since)),
-                        words::time(since, now, &self.tz)
-                    );
-                    self.outputs.push_back(Output::Event {
-                        kind: EventKind::CameraOnline,
-                        title,
-                        body,
-                    });
-                }
-            }
-            CameraState::Connecting => {}
-            CameraState::Disabled => self.incident = None,
-        }
-    }
-
-    fn tell_disk(&mut self, now: UtcMs) {
-        let is_so = self.facts.enabled
-            && self.streams.values().any(|stream| match stream.condition(now) {
-                Condition::Waiting { cause, .. } => cause == Some(Cause::DiskNotWritable),
-                Condition::Stopped { cause, .. } => cause == Cause::DiskNotWritable,
-                Condition::Fresh => stream.unwritten_since.is_some(),
-            });
-        if is_so && !self.is_disk_told {
-            self.outputs.push_back(Output::Event {
-                kind: EventKind::DiskNotWritable,
-                title: format!("{}: the recording cannot be written", self.facts.name),
-                body: "Nothing of this camera is kept until the disk takes it. Check that it is connected and not full."
-                    .to_owned(),
-            });
-        }
-        self.is_disk_told = is_so;
     }
 }

@@ -4,13 +4,13 @@
 //! it is loaded anew.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tarsier_api::problem::{Problem, ProblemCode};
-use tarsier_index::Index;
+use tarsier_index::{Index, Tier};
 use tarsier_playback::past::{self, Found};
 use tarsier_playback::{OpenSegment, read, seek};
 use tarsier_types::{CameraId, StreamKind, Ticks, UtcMs};
@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::hub::{Hub, index_failed};
 use crate::probing::run_child;
+use crate::storage::{Media, Registry};
 use crate::words;
 
 const AT_ONCE: usize = 2;
@@ -114,9 +115,12 @@ impl Hub {
             return self.picture(camera, stream, source, None, max_width).await;
         }
         let open = self.open().of(camera, stream).next_back().cloned();
-        let (root, of) = (self.data.footage(), camera.clone());
-        let source =
-            self.ask_index(move |index| find(index, &of, stream, at, open.as_ref(), root)).await?;
+        let begun = open.as_ref().map_or(UtcMs(0), |open| open.start);
+        let (root, of) = (self.root_of_open(camera, stream, begun), camera.clone());
+        let registry = self.storage.registry();
+        let source = self
+            .ask_index(move |index| find(index, &registry, &of, stream, at, open.as_ref(), &root))
+            .await?;
         let exactly = Some(source.at);
         self.picture(camera, stream, source, exactly, max_width).await
     }
@@ -148,24 +152,34 @@ impl Hub {
 
 fn find(
     index: &Index,
+    registry: &Registry,
     camera: &CameraId,
     stream: StreamKind,
     at: Option<UtcMs>,
     open: Option<&OpenSegment>,
-    root: PathBuf,
+    root: &Path,
 ) -> Result<Source, Problem> {
     let failed = |error| index_failed(&error);
-    let (place, root) = match at {
+    let (place, tier) = match at {
         Some(at) => match past::find(index, camera, stream, at, open).map_err(failed)? {
-            Found::Stored(row, place) => (place, row.tier.root.clone()),
-            Found::Open(place) => (place, root),
+            Found::Stored(row, place) => (place, Some(row.tier)),
+            Found::Open(place) => (place, None),
             Found::Nothing { .. } => return Err(no_footage()),
         },
-        None => newest(index, camera, stream, open, root)?,
+        None => newest(index, camera, stream, open)?,
     };
-    let path = root.join(tarsier_segment::name::path(camera, stream, place.segment));
-    let gop = read::gop(&path, &place).map_err(|error| {
-        tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "no picture from this file");
+    let below = tarsier_segment::name::path(camera, stream, place.segment);
+    let media = match tier {
+        Some(tier) => registry.media(&tier, below),
+        None => Media::File(root.join(below)),
+    };
+    let read = media.open().and_then(|mut source| read::gop_from(&mut *source, &place));
+    let gop = read.map_err(|error| {
+        tracing::warn!(
+            ?media,
+            error = &error as &dyn std::error::Error,
+            "no picture from this file"
+        );
         no_footage()
     })?;
     let mp4 = Bytes::from([gop.init, gop.fragments].concat());
@@ -177,19 +191,18 @@ fn newest(
     camera: &CameraId,
     stream: StreamKind,
     open: Option<&OpenSegment>,
-    root: PathBuf,
-) -> Result<(seek::Place, PathBuf), Problem> {
+) -> Result<(seek::Place, Option<Arc<Tier>>), Problem> {
     if let Some(place) =
         open.and_then(|open| seek::in_open(open, open.written().end.plus_millis(-1)))
     {
-        return Ok((place, root));
+        return Ok((place, None));
     }
     let row = index
         .segment_at(camera, stream, UtcMs(i64::MAX >> 20))
         .map_err(|error| index_failed(&error))?;
     let row = row.ok_or_else(no_footage)?;
     let place = seek::in_segment(&row, row.range().end.plus_millis(-1)).ok_or_else(no_footage)?;
-    Ok((place, row.tier.root.clone()))
+    Ok((place, Some(row.tier)))
 }
 
 pub(crate) fn no_footage() -> Problem {

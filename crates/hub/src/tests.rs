@@ -1,5 +1,9 @@
 //! The router as a whole, in process: a temporary data folder, recorders that cannot be started.
 
+mod alerting;
+mod connections;
+mod modes;
+
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
@@ -16,12 +20,14 @@ use tarsier_index::{NewSegment, SegmentState};
 use tarsier_types::{
     CameraId, Clock, Codec, ParameterSets, StreamKind, SystemClock, Ticks, UtcMs, VideoParameters,
 };
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::data_dir::DataDir;
 use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::programs::ChildPrograms;
+use crate::storage::Nudge;
 use crate::ui::Ui;
 use crate::{http, reports, serve};
 
@@ -29,10 +35,18 @@ const HOST: &str = "127.0.0.1:8787";
 /// Must be found nowhere.
 const CANARY: &str = "canary-9c1f";
 
+mod hls;
+mod leftovers;
+mod policy;
+mod storage;
+mod webrtc;
+
 struct Running {
     dir: tempfile::TempDir,
     hub: Arc<Hub>,
     router: Router,
+    /// For [`storage::run`].
+    nudges: Option<mpsc::Receiver<Nudge>>,
 }
 
 struct Answer {
@@ -77,13 +91,15 @@ async fn start_in(dir: tempfile::TempDir) -> Running {
     let data = DataDir::open(dir.path(), clock.utc().0).unwrap();
     let programs = ChildPrograms::in_folder(&dir.path().join("no-programs"));
     let guard = Guard::new(HOST.parse().unwrap());
-    let (hub, inbox) = serve::build(data, clock, programs, Ui::Missing, guard).await.unwrap();
+    let (hub, inbox, nudges) =
+        serve::build(data, clock, programs, Ui::Missing, guard).await.unwrap();
     tokio::spawn(reports::run(hub.clone(), inbox));
+    tokio::spawn(crate::alerts::run(hub.clone()));
     for camera in hub.all_cameras() {
         hub.connect(&camera).await;
     }
     let router = http::router(hub.clone());
-    Running { dir, hub, router }
+    Running { dir, hub, router, nudges: Some(nudges) }
 }
 
 impl Running {
@@ -492,8 +508,10 @@ async fn cameras_outlive_the_index() {
 impl Running {
     /// Lets everything go; the folder stays.
     async fn stop(self) -> tempfile::TempDir {
-        let Self { dir, hub, router } = self;
+        let Self { dir, hub, router, nudges: _ } = self;
         drop(router);
+        // The task of alerts ends with it: nothing is written while the folder is copied.
+        hub.stopping.send_replace(true);
         hub.supervisor.stop_all(Duration::from_secs(1)).await;
         hub.journal.flush().await;
         // The task of reports holds the last handle; a copy of the folder has no lock.
@@ -681,4 +699,53 @@ fn the_document_is_whole() {
             "{reference} is used and not described"
         );
     }
+}
+
+#[tokio::test]
+async fn rules_of_supervision_are_changed_checked_and_outlive_hub_and_index() {
+    let running = start().await;
+    let path = "/api/v1/supervision";
+    let usual = running.admin(Method::GET, path, None).await.json();
+    assert_eq!((&usual["max_rss_mb"], &usual["pause_seconds"]), (&json!(1000), &json!(1800)));
+    let changed = running.admin(Method::PUT, path, Some(json!({"max_rss_mb": 500}))).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    for (wrong, said) in [
+        (json!({"max_rss_mb": 1}), "max_rss_mb cannot be 1."),
+        (json!({"max_rss": 500}), "unknown field max_rss"),
+        (json!({"max_rss_mb": -1}), "cannot be understood"),
+    ] {
+        let answer = running.admin(Method::PUT, path, Some(wrong)).await;
+        answer.assert_problem(StatusCode::BAD_REQUEST, "bad_request", said);
+        assert!(answer.text().contains(said), "{}", answer.text());
+    }
+    let dir = running.stop().await;
+    for file in ["tarsier.db-wal", "tarsier.db-shm", "tarsier.db"] {
+        let _ = std::fs::remove_file(dir.path().join(file));
+    }
+    let again = start_in(dir).await;
+    let kept = again.admin(Method::GET, path, None).await.json();
+    assert_eq!(kept["max_rss_mb"], 500, "with cameras.json it outlives the index too");
+    assert_eq!(kept["heartbeat_seconds"], 10, "what was not named is as usual");
+}
+
+#[tokio::test]
+async fn a_hub_that_starts_during_an_outage_does_not_tell_of_it_again() {
+    let running = start().await;
+    running.add("Garden").await;
+    let told = crate::journal::NewEvent {
+        at: running.hub.now(),
+        kind: tarsier_api::event::EventKind::CameraOffline,
+        camera: Some(CameraId::new("garden").unwrap()),
+        title: "Garden: no picture since 20:14".to_owned(),
+        body: String::new(),
+    };
+    running.hub.journal.event(told).await;
+    running.hub.journal.flush().await;
+    let again = start_in(running.stop().await).await;
+    let status = again.admin(Method::GET, "/api/v1/cameras/garden/status", None).await.json();
+    assert_eq!(status["state"], "offline", "the outage goes on: {status}");
+    again.hub.journal.flush().await;
+    let events = again.hub.index.events_since(0, 100).unwrap();
+    let outages = events.iter().filter(|event| event.kind == "camera_offline").count();
+    assert_eq!(outages, 1, "{events:?}");
 }

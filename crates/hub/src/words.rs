@@ -3,11 +3,16 @@
 //! The only place where a problem of a camera becomes words. No sentence holds credentials: a URL comes in as
 //! [`Place`], host and port. What does not belong here: deciding what is wrong.
 
+mod webrtc;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_supervise::{Breach, Manner};
 use tarsier_types::{CameraUrl, CameraUrlError, UtcMs};
 use tarsier_wire::Problem as Cause;
+
+pub(crate) use self::webrtc::{no_pictures_yet, no_webrtc, too_many_viewers};
 
 /// Where a stream is, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +33,7 @@ pub(crate) fn problem(
     message: impl Into<String>,
     hint: impl Into<String>,
 ) -> Problem {
-    Problem { code, message: message.into(), hint: hint.into() }
+    Problem { code, message: message.into(), hint: hint.into(), field: None }
 }
 
 /// What is the matter with a camera: what happened, what to do. Each cause is something else to do.
@@ -112,7 +117,7 @@ pub(crate) fn no_picture(
     now: UtcMs,
     retry: Retry,
 ) -> Problem {
-    let Problem { code, message, hint } = cause;
+    let Problem { code, message, hint, field } = cause;
     let retry = match retry {
         Retry::Every(seconds) => format!(" We try again every {seconds} s."),
         Retry::ByItself => " We try again by ourselves.".to_owned(),
@@ -122,12 +127,100 @@ pub(crate) fn no_picture(
         code,
         message: format!("{}. {message}", no_picture_title(name, since, now, tz)),
         hint: format!("{hint}{retry}"),
+        field,
     }
 }
 
 /// "Garden: no picture since 20:14"
 pub(crate) fn no_picture_title(name: &str, since: UtcMs, now: UtcMs, tz: &TimeZone) -> String {
     format!("{name}: no picture since {}", time(since, now, tz))
+}
+
+/// A recorder that broke a rule was replaced: title and body.
+pub(crate) fn replaced(name: &str, breach: Breach, manner: Manner) -> (String, String) {
+    let what = match breach {
+        Breach::Memory { rss_bytes, limit_bytes } => format!(
+            "It used {} MB of memory; {} MB are allowed.",
+            rss_bytes / 1_000_000,
+            limit_bytes / 1_000_000
+        ),
+        Breach::Cpu { limit_percent, seconds, .. } => {
+            format!("It used more than {limit_percent} % of a processor core for {seconds} s.")
+        }
+        Breach::Silence { seconds } => format!("It gave no sign of life for {seconds} s."),
+        Breach::Media { written_ms, expected_ms, .. } => format!(
+            "Of {} of pictures it had written {} only.",
+            span(i64::try_from(expected_ms).unwrap_or(i64::MAX)),
+            span(i64::try_from(written_ms).unwrap_or(i64::MAX))
+        ),
+    };
+    let cost = match manner {
+        Manner::Handover => "Another one took over at once; no picture is lost.",
+        Manner::StopAndStart => {
+            "Another one was started in its place; the timeline shows how much footage is missing."
+        }
+    };
+    let todo = "Nothing needs to be done. If this comes back, report it with the log.";
+    (format!("{name}: the recorder was replaced"), format!("{what} {cost} {todo}"))
+}
+
+/// A recorder that is left alone for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unstable {
+    pub(crate) until: UtcMs,
+    pub(crate) restarts: u32,
+    pub(crate) is_alive: bool,
+}
+
+/// Its title and body.
+pub(crate) fn unstable(
+    name: &str,
+    unstable: Unstable,
+    now: UtcMs,
+    tz: &TimeZone,
+) -> (String, String) {
+    let Unstable { until, restarts, is_alive } = unstable;
+    let until = time(until, now, tz);
+    let cost = if is_alive {
+        format!("The one that is there goes on recording; it is judged again at {until}.")
+    } else {
+        format!("Nothing of this camera is recorded until {until}, when it is tried again.")
+    };
+    let body = format!(
+        "It was restarted {restarts} times within a short time. {cost} Switch the camera off and on to try it now; what is wrong is in the log."
+    );
+    (format!("{name}: the recorder is unstable"), body)
+}
+
+/// Why there are no pictures of a camera whose recorder is left alone.
+pub(crate) fn left_alone(until: UtcMs, now: UtcMs, tz: &TimeZone) -> Problem {
+    problem(
+        ProblemCode::Internal,
+        format!("Its recorder ended too often and is left alone until {}.", time(until, now, tz)),
+        "It is tried again then. Switch the camera off and on to try it now; what is wrong is in the log.",
+    )
+}
+
+/// The disk with the index took no writes for so long that memory did not hold all that came: title and body.
+pub(crate) fn left_out(events: u32, reasons: u32) -> (String, String) {
+    let body = format!(
+        "The disk with Tarsier's data took no writes for a long time: {events} events and the reasons of {reasons} gaps were \
+         left out. No footage is lost by that. Check the disk; it should not be the one that fills with footage."
+    );
+    ("Some of what happened could not be kept".to_owned(), body)
+}
+
+/// A recorder that does not understand what it is told: title and body.
+pub(crate) fn fatal(name: &str, is_alive: bool) -> (String, String) {
+    let cost = if is_alive {
+        "The recorder with the settings before goes on."
+    } else {
+        "Nothing of this camera is recorded until they change."
+    };
+    let body = format!(
+        "It does not understand the camera's settings. {cost} Save them once more; if that does not help, report what is in the log."
+    );
+    (format!("{name}: the recorder cannot work"), body)
 }
 
 /// "40 s", "6 min", "2 h 5 min", "3 days"
@@ -139,6 +232,22 @@ pub(crate) fn span(millis: i64) -> String {
         7200..172_800 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+/// The clock of the machine was put ahead by so many milliseconds, or back.
+pub(crate) fn clock_changed(by_ms: i64) -> (String, String) {
+    // To the nearest second: between two looks at two clocks lie some milliseconds.
+    let by = span(by_ms.saturating_abs().saturating_add(500));
+    if by_ms > 0 {
+        let title = format!("The clock of this machine went ahead by {by}");
+        let body = "It was set, or the machine slept. Recording goes on; of the time that was left out there is no footage. Check that the machine gets its time from the network (NTP) and does not go to sleep.";
+        return (title, body.to_owned());
+    }
+    let title = format!("The clock of this machine was put back by {by}");
+    let body = format!(
+        "Recording goes on and no picture is lost. Because the time that comes has footage already, new footage is filed behind it: its times are up to {by} ahead of the clock, less by each pause and each outage. To set it right at once, pause recording for {by}. Check that the machine gets its time from the network (NTP)."
+    );
+    (title, body)
 }
 
 /// What is said about further attempts.
@@ -244,6 +353,16 @@ mod tests {
         Cause::ProtocolError,
         Cause::DiskNotWritable,
     ];
+
+    #[test]
+    fn a_clock_that_was_set_is_told_by_how_much_and_what_to_do() {
+        let (title, body) = clock_changed(3_599_998);
+        assert_eq!(title, "The clock of this machine went ahead by 60 min");
+        assert!(body.contains("there is no footage"), "{body}");
+        let (title, body) = clock_changed(-9_999);
+        assert_eq!(title, "The clock of this machine was put back by 10 s");
+        assert!(body.contains("pause recording for 10 s"), "{body}");
+    }
 
     #[test]
     fn each_cause_is_told_in_its_own_words() {

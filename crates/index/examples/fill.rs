@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tarsier_index::{Index, Integrity, NewSegment, SegmentState, Tier, TierKind};
+use tarsier_index::{CameraRow, Index, Integrity, NewSegment, SegmentState, Tier, TierKind};
 use tarsier_types::{
     CameraId, Clock, Codec, Gap, GapReason, ParameterSets, Part, StreamKind, SystemClock, Ticks,
     UtcMs, UtcRange, VideoParameters,
@@ -40,7 +40,9 @@ fn main() {
     measure("open", 20, &clock, |_| drop(Index::open(&path).unwrap()));
     let index = Index::open(&path).unwrap();
     let stored: u64 = index.totals().unwrap().iter().map(|total| total.segments).sum();
-    println!(r#"{{"metric":"segments","value":{stored},"days":{days}}}"#);
+    println!(
+        r#"{{"metric":"segments","value":{stored},"days":{days},"cameras":{CAMERAS},"begin_utc_ms":{BEGIN}}}"#
+    );
 
     let mut at = |length: i64| {
         let start = BEGIN + chance.below(days * DAY - length);
@@ -109,6 +111,19 @@ fn fill(path: &Path, clock: &SystemClock, days: i64, chance: &mut Chance) {
     let index = Index::open(path).unwrap();
     for (id, kind) in [("ssd", TierKind::Cache), ("hdd", TierKind::Archive)] {
         index.put_tier(&Tier { id: id.into(), root: PathBuf::from(id), kind }).unwrap();
+    }
+    // Switched off, so that a hub answers for them and connects to nothing.
+    for number in 0..CAMERAS {
+        let id = camera(i64::from(number));
+        let row = CameraRow {
+            name: id.to_string(),
+            id,
+            created: UtcMs(BEGIN),
+            enabled: false,
+            config_json: r#"{"main":{"url":"rtsp://127.0.0.1/main"}}"#.to_owned(),
+            has_secret: false,
+        };
+        index.add_camera(&row, None).unwrap();
     }
     let begun = clock.mono();
     for day in 0..days {

@@ -82,6 +82,28 @@ impl Index {
         })
     }
 
+    /// Spans of a camera's events of that kind that touch that time, oldest first, at most `limit`: from the event's
+    /// time to the number `until_utc_ms` in its body (both ends belong to it: an event may be a moment).
+    pub fn event_spans(
+        &self,
+        camera: &CameraId,
+        kind: &str,
+        range: UtcRange,
+        limit: u32,
+    ) -> Result<Vec<UtcRange>, IndexError> {
+        self.read("read the spans of a camera's events", |db| {
+            db.prepare_cached(
+                "select utc_ms, max(utc_ms, coalesce(json_extract(body_json, '$.until_utc_ms'), utc_ms)) as until
+                 from events where camera_id = ?1 and kind = ?2 and utc_ms < ?4 and until >= ?3
+                 order by utc_ms, id limit ?5",
+            )?
+            .query_map(params![camera.as_str(), kind, range.start.0, range.end.0, limit], |row| {
+                Ok(UtcRange::new(UtcMs(row.get(0)?), UtcMs(row.get(1)?)))
+            })?
+            .collect()
+        })
+    }
+
     /// Forgets events older than that; tells how many.
     pub fn forget_events_before(&self, at: UtcMs) -> Result<usize, IndexError> {
         self.write("forget old events", |tx| {

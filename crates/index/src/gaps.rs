@@ -86,7 +86,14 @@ pub(crate) fn forget_before(
     .map(drop)
 }
 
-fn overlapping(
+/// Forgets what was deleted of a stream of which nothing is left.
+pub(crate) fn forget_deleted(tx: &Transaction<'_>, stream: StreamNo) -> rusqlite::Result<()> {
+    tx.prepare_cached("delete from gaps where stream_id = ?1 and reason = ?2")?
+        .execute(params![stream.row(), GapReason::Deleted.name()])
+        .map(drop)
+}
+
+pub(crate) fn overlapping(
     db: &Connection,
     stream: StreamNo,
     range: UtcRange,

@@ -15,8 +15,9 @@ use tarsier_types::{CameraId, GapReason, StreamKind, UtcMs};
 
 use crate::cameras::camera_id;
 use crate::error::IndexError;
+use crate::garbage::SegmentRef;
 use crate::index::Index;
-use crate::segments::{NewSegment, SegmentState};
+use crate::segments::{FoundAs, NewSegment, SegmentState};
 use crate::stream_ids::StreamNo;
 use crate::stretch::DAY_MS;
 use crate::totals::{count, stream};
@@ -29,6 +30,9 @@ pub enum Reach {
     Newest,
     /// Every day; also forgets segments whose files are gone.
     All,
+    /// As `All`, but files that begin at that time or later are not added: while recorders write, a file may be begun
+    /// behind the back of who said which ones are open.
+    AllBefore(UtcMs),
 }
 
 /// What was found.
@@ -42,6 +46,9 @@ pub struct ReconcileReport {
     pub torn: u64,
     /// Files that are left out: damaged, unreadable, or without a single whole fragment; at most [`MOST_NAMED`] are named.
     pub unplayable: Vec<PathBuf>,
+    /// Files of segments that live in another tier: what a move or a disk that came back left over. At most
+    /// [`MOST_NAMED`] are named.
+    pub doubles: Vec<SegmentRef>,
     /// Segments of which the index knew and the file is gone.
     pub missing: u64,
     /// So many files are missing that this looks like a wrong or half-mounted disk: none was forgotten.
@@ -119,15 +126,16 @@ impl Index {
                 }
             }
         }
-        if reach == Reach::All {
+        if reach != Reach::Newest {
             pass.forget_missing(&seen)?;
         }
         Ok(pass.report)
     }
 
-    /// Every segment of a stream in that time: start, size, state, whether it is in that tier.
+    /// Every segment of a stream from that time on that lives in that tier: start, size, whether it is torn.
     fn known_files(
         &self,
+        tier_id: &str,
         camera: &CameraId,
         stream: StreamKind,
         from: UtcMs,
@@ -138,9 +146,10 @@ impl Index {
             };
             let ids = stream.segments(from, UtcMs(i64::MAX));
             db.prepare_cached(
-                "select id, size_bytes, state = 'torn' from segments where id >= ?1 and id < ?2",
+                "select id, size_bytes, state = 'torn' from segments where id >= ?1 and id < ?2
+                 and +tier_id = (select n from tiers where id = ?3)",
             )?
-            .query_map([ids.start, ids.end], |row| {
+            .query_map(params![ids.start, ids.end, tier_id], |row| {
                 Ok((StreamNo::start_of(row.get(0)?), (count(row.get(1)?)?, row.get(2)?)))
             })?
             .collect()
@@ -163,7 +172,7 @@ impl Index {
                 let starts = db
                     .prepare_cached(
                         "select id from segments where id >= ?1 and id < ?2
-                         and tier_id = (select n from tiers where id = ?3) order by id",
+                         and +tier_id = (select n from tiers where id = ?3) order by id",
                     )?
                     .query_map(params![ids.start, ids.end, tier_id], |row| {
                         row.get(0).map(StreamNo::start_of)
@@ -216,7 +225,7 @@ impl Pass<'_> {
             }
         }
         let known = match days.first().and_then(|day| start_of_day(camera, stream, day)) {
-            Some(from) => self.index.known_files(camera, stream, from)?,
+            Some(from) => self.index.known_files(self.tier_id, camera, stream, from)?,
             None => HashMap::new(),
         };
         let mut seen = HashSet::new();
@@ -229,7 +238,8 @@ impl Pass<'_> {
                 };
                 seen.insert(start);
                 self.report.files += 1;
-                if self.open.contains(&(camera.clone(), stream, start)) {
+                let is_too_new = matches!(reach, Reach::AllBefore(end) if start >= end);
+                if is_too_new || self.open.contains(&(camera.clone(), stream, start)) {
                     continue;
                 }
                 self.file(camera, stream, start, known.get(&start).copied(), &folder.join(&file))?;
@@ -259,11 +269,7 @@ impl Pass<'_> {
             }
         }
         match look(start, path) {
-            Ok(segment) => {
-                self.report.added += 1;
-                self.report.torn += u64::from(segment.state == SegmentState::Torn);
-                self.found.push((camera.clone(), stream, segment));
-            }
+            Ok(segment) => self.found.push((camera.clone(), stream, segment)),
             // It was deleted or moved since its folder was read.
             Err(LookError::Read(error)) if error.kind() == ErrorKind::NotFound => {}
             // One bad file, or one bad sector, must not keep all the others from being found.
@@ -278,12 +284,29 @@ impl Pass<'_> {
     }
 
     fn store(&mut self) -> Result<(), ReconcileError> {
-        let rows: Vec<_> =
-            self.found.iter().map(|(camera, stream, segment)| (camera, *stream, segment)).collect();
-        if !rows.is_empty() {
-            self.index.store_segments(self.tier_id, &rows)?;
+        let found = std::mem::take(&mut self.found);
+        if found.is_empty() {
+            return Ok(());
         }
-        self.found.clear();
+        let root = self.root;
+        let is_there = |camera: &CameraId, stream: StreamKind, start: UtcMs| {
+            !is_gone(&root.join(name::path(camera, stream, start)))
+        };
+        let stored = self.index.store_found(self.tier_id, &found, &is_there)?;
+        for ((camera, stream, segment), found_as) in found.into_iter().zip(stored) {
+            match found_as {
+                FoundAs::Stored => {
+                    self.report.added += 1;
+                    self.report.torn += u64::from(segment.state == SegmentState::Torn);
+                }
+                FoundAs::Double if self.report.doubles.len() < MOST_NAMED => {
+                    let tier_id = self.tier_id.to_owned();
+                    let start = segment.start;
+                    self.report.doubles.push(SegmentRef { tier_id, camera, stream, start });
+                }
+                FoundAs::Double | FoundAs::Gone => {}
+            }
+        }
         Ok(())
     }
 

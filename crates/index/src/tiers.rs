@@ -51,7 +51,85 @@ pub struct Tier {
     pub kind: TierKind,
 }
 
+/// How a tier is set up: what its own `tarsier-tier.json` does not say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TierSetup {
+    /// The tier.
+    pub tier: Tier,
+    /// Name on the screen; empty: none given.
+    pub name: String,
+    /// How to reach it, as JSON; no credentials.
+    pub config_json: String,
+    /// Its credentials, encrypted by the hub.
+    pub secret: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for TierSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TierSetup")
+            .field("tier", &self.tier)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Index {
+    /// Stores how a tier is set up, whole.
+    pub fn put_tier_setup(&self, setup: &TierSetup) -> Result<(), IndexError> {
+        let Tier { id, root, kind } = &setup.tier;
+        let root = root.to_string_lossy();
+        self.write("set up a tier", |tx| {
+            tx.execute(
+                "insert into tiers (id, root, kind, name, config_json, secret)
+                 values (?1, ?2, ?3, ?4, ?5, ?6)
+                 on conflict (id) do update set root = excluded.root, kind = excluded.kind, name = excluded.name,
+                     config_json = excluded.config_json, secret = excluded.secret",
+                params![id, root, kind.name(), setup.name, setup.config_json, setup.secret],
+            )
+            .map(drop)
+        })
+    }
+
+    /// How every tier is set up, in the order in which they became known.
+    pub fn tier_setups(&self) -> Result<Vec<TierSetup>, IndexError> {
+        self.read("read how the tiers are set up", |db| {
+            db.prepare_cached(
+                "select id, root, kind, name, config_json, secret from tiers order by n",
+            )?
+            .query_map([], |row| {
+                let root: String = row.get(1)?;
+                let kind = TierKind::from_name(row.get_ref(2)?.as_str()?)?;
+                Ok(TierSetup {
+                    tier: Tier { id: row.get(0)?, root: Path::new(&root).to_owned(), kind },
+                    name: row.get(3)?,
+                    config_json: row.get(4)?,
+                    secret: row.get(5)?,
+                })
+            })?
+            .collect()
+        })
+    }
+
+    /// Forgets a tier in which nothing is left, no file, no copy and nothing to delete; `false` if there is.
+    pub fn remove_tier(&self, id: &str) -> Result<bool, IndexError> {
+        self.write("forget a tier", |tx| {
+            let Some(n) = find(tx, id)? else { return Ok(true) };
+            let is_used: bool = tx.query_row(
+                "select exists (select 1 from segments where tier_id = ?1)
+                     or exists (select 1 from copies where tier_id = ?1)
+                     or exists (select 1 from garbage where tier_id = ?1)",
+                [n],
+                |row| row.get(0),
+            )?;
+            if !is_used {
+                tx.execute("delete from totals where tier_id = ?1 and segments = 0", [n])?;
+                tx.execute("delete from copy_totals where tier_id = ?1 and copies = 0", [n])?;
+                tx.execute("delete from tiers where n = ?1", [n])?;
+            }
+            Ok(!is_used)
+        })
+    }
+
     /// Makes a tier known, or says where it is now.
     pub fn put_tier(&self, tier: &Tier) -> Result<(), IndexError> {
         let root = tier.root.to_string_lossy();

@@ -170,13 +170,17 @@ impl RtspSource {
             self.parameters()?;
         }
         if !self.is_running() {
+            self.before_keyframe();
             return Ok(());
         }
         let utc = self.clock.utc();
         let begins = self.video.begins_run(picture);
         if begins {
             self.events.push_back(SourceEvent::NewRun { zero: utc });
-        } else if !self.video.has_begun() || self.video.is_undecodable(picture) {
+        } else if !self.video.has_begun() {
+            self.before_keyframe();
+            return Ok(());
+        } else if self.video.is_undecodable(picture) {
             return Ok(());
         }
         let raw = Ticks(frame.timestamp().elapsed());
@@ -297,6 +301,11 @@ impl RtspSource {
         if self.is_running() {
             self.events.push_back(SourceEvent::Anomaly(anomaly));
         }
+    }
+
+    /// Nobody knows the stream yet, and it is alive.
+    fn before_keyframe(&mut self) {
+        self.events.push_back(SourceEvent::Anomaly(Anomaly::BeforeKeyframe));
     }
 
     fn is_running(&self) -> bool {

@@ -10,8 +10,8 @@ use tarsier_wire::Problem;
 /// What comes out of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SourceEvent {
-    /// Units after this one are decoded with these. Always first, and again whenever they change; the unit
-    /// after it is a keyframe.
+    /// Units after this one are decoded with these. Always first (but for [`Anomaly::BeforeKeyframe`]), and again
+    /// whenever they change; the unit after it is a keyframe.
     Parameters(ParameterSets),
     /// One access unit, its times made true by `timeline`.
     Unit(AccessUnit),
@@ -40,6 +40,9 @@ pub enum Anomaly {
     BrokenUnit,
     /// Parameter sets changed within the session.
     ParametersChanged,
+    /// A picture came before the first keyframe or before any parameter sets: nobody can decode it, but the camera
+    /// is alive.
+    BeforeKeyframe,
 }
 
 /// Why a source ended or could not begin.

@@ -65,7 +65,6 @@ struct Run {
     /// Added to the camera's time.
     offset: i64,
     last_raw: i64,
-    last_arrived: i64,
     max_pts: i64,
     /// Units after the last keyframe or repair are shown after this.
     barrier: i64,
@@ -99,7 +98,6 @@ impl Timeline {
         let (pts, anomaly) = run.present(raw, arrived, is_keyframe, nominal);
         let dts = run.decode(pts, nominal);
         run.last_raw = raw;
-        run.last_arrived = arrived;
         Placed { pts: Pts(pts), dts: Dts(dts), duration: Ticks(run.nominal(announced)), anomaly }
     }
 
@@ -125,7 +123,6 @@ impl Run {
             arrived_zero: arrived,
             offset: -raw,
             last_raw: raw,
-            last_arrived: 0,
             max_pts: 0,
             barrier: 0,
             last_dts: 0,
@@ -158,12 +155,14 @@ impl Run {
             } else {
                 (wanted, None)
             }
-        } else if self.max_pts - wanted > reorder {
+        } else if self.max_pts - wanted > reorder && raw != self.last_raw {
+            // A clock that stands still falls behind as well, but has not gone anywhere: it may be true again at any time.
             (self.rebase(raw, arrived), Some(Anomaly::TimestampJump))
         } else if is_keyframe || wanted <= self.barrier || self.recent.contains(&wanted) {
             // Slower than nominal, so that a clock that only stumbled is met again, by as much as really passed.
             let most = if raw > self.last_raw { nominal / 2 } else { nominal };
-            let step = (arrived - self.last_arrived).clamp(1, most.max(1));
+            // Measured from the last picture shown, not from the last one that arrived: they come in bursts.
+            let step = (arrived - self.floor.ticks() - self.max_pts).clamp(1, most.max(1));
             (self.max_pts + step, Some(Anomaly::TimestampStill))
         } else {
             (wanted, None)

@@ -139,11 +139,15 @@ impl<N> Watch<N> {
         &self.stream
     }
 
+    /// What to send next, if there is anything now.
+    pub fn next_now(&mut self) -> Option<Next<N>> {
+        self.mailbox.viewer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// What to send next; waits until there is something. May be dropped at any time without loss.
     pub async fn next(&mut self) -> Next<N> {
         loop {
-            let next = self.mailbox.viewer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match next {
+            match self.next_now() {
                 Some(next) => return next,
                 // `notify_one` keeps a permit, so that nothing offered in between is missed.
                 None => self.mailbox.filled.notified().await,

@@ -111,7 +111,9 @@ impl<N> Viewer<N> {
                 self.is_skipping = true;
                 return;
             }
-            Item::Init(_) | Item::Waiting(_) | Item::Ended(_) => {}
+            // Nothing decodes what comes before a keyframe: he joined while the last GOP was not kept.
+            Item::Init(_) => self.is_skipping = true,
+            Item::Waiting(_) | Item::Ended(_) => {}
         }
         self.queue.push_back(Entry::Item(now, item));
         match self.is_too_slow(now) {
@@ -176,7 +178,7 @@ impl<N> Viewer<N> {
             (Some(only), _) if first_unit < Some(only) => (0, only),
             _ => (0, self.queue.len()),
         };
-        self.is_skipping = to == self.queue.len();
+        self.is_skipping |= to == self.queue.len();
         let mut left_out = 0_u32;
         let behind = self.queue.split_off(to);
         let middle = self.queue.split_off(from);
@@ -326,13 +328,18 @@ mod tests {
     }
 
     #[test]
+    fn who_joins_in_the_middle_of_a_gop_begins_at_the_next_keyframe() {
+        assert_eq!(run("IffTKfT"), "[-2]IK0f1");
+    }
+
+    #[test]
     fn words_are_never_left_out() {
         assert_eq!(run("IKfw9KfIKfT"), "(offline)[-2]IK0f1IK0f1", "only pictures are");
     }
 
     proptest! {
         #[test]
-        fn whatever_happens_he_can_decode_what_he_gets(script in "IK[KffffftT123]{0,120}T") {
+        fn whatever_happens_he_can_decode_what_he_gets(script in "I[IKffffftT123]{0,120}T") {
             let shown = run(&script);
             let mut decodable = false;
             for (at, letter) in shown.char_indices() {

@@ -70,8 +70,10 @@ pub fn timeline(
     let mut pasts = Vec::with_capacity(streams.len());
     for (stream, stored, open) in streams {
         let mut gaps = index.gaps_in(camera, stream, request.range, MOST_GAPS)?;
-        gaps.extend(now(stream).and_then(|now| now.gap));
-        gaps.sort_by_key(|gap| gap.range.start);
+        // What is stored already of an outage that goes on was said when it was known.
+        if let Some(gap) = now(stream).and_then(|now| now.gap) {
+            tarsier_index::fill(&mut gaps, gap);
+        }
         let spans = index.spans_in(camera, stream, request.range, most)?;
         pasts.push(StreamPast { stream, spans, gaps, stored, open });
     }

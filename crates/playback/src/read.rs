@@ -1,4 +1,4 @@
-//! Hands: the bytes that lead to a picture, out of a segment file.
+//! Hands: the bytes that lead to a picture, out of a segment, wherever that is.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -41,13 +41,40 @@ pub enum ReadGopError {
     Read(#[source] io::Error),
 }
 
+/// Where the bytes of a segment come from: a disk, or a bucket.
+pub trait Source {
+    /// Appends exactly those bytes.
+    fn read(&mut self, range: &Range<u64>, into: &mut Vec<u8>) -> Result<(), ReadGopError>;
+}
+
+/// A file.
+#[derive(Debug)]
+pub struct OnDisk(File);
+
+impl OnDisk {
+    /// Opens it.
+    pub fn open(path: &Path) -> Result<Self, ReadGopError> {
+        open(path).map(Self)
+    }
+}
+
+impl Source for OnDisk {
+    fn read(&mut self, range: &Range<u64>, into: &mut Vec<u8>) -> Result<(), ReadGopError> {
+        self::range(&mut self.0, range, into)
+    }
+}
+
 /// Reads what leads to the picture at `place` and nothing before its keyframe.
 pub fn gop(path: &Path, place: &Place) -> Result<Gop, ReadGopError> {
-    let mut file = open(path)?;
+    gop_from(&mut OnDisk::open(path)?, place)
+}
+
+/// As [`gop`], from anywhere.
+pub fn gop_from(source: &mut dyn Source, place: &Place) -> Result<Gop, ReadGopError> {
     let mut bytes = Vec::new();
-    range(&mut file, &place.init, &mut bytes)?;
+    bounded(source, &place.init, &mut bytes)?;
     let init_bytes = bytes.len();
-    range(&mut file, &place.media, &mut bytes)?;
+    bounded(source, &place.media, &mut bytes)?;
     let within = narrow(&bytes, place.at)?;
     let bytes = Bytes::from(bytes);
     Ok(Gop { init: bytes.slice(..init_bytes), fragments: bytes.slice(within), at: place.at })
@@ -67,6 +94,15 @@ pub struct Shifted<'a> {
 /// The bytes `asked` of the file as they are after a [shift](crate::shift) of every fragment in them. Playlists ask for
 /// whole parts; for any other range the parts around it are read as well.
 pub fn shifted(path: &Path, file: Shifted<'_>, asked: Range<u64>) -> Result<Bytes, ReadGopError> {
+    shifted_from(&mut OnDisk::open(path)?, file, asked)
+}
+
+/// As [`shifted`], from anywhere.
+pub fn shifted_from(
+    source: &mut dyn Source,
+    file: Shifted<'_>,
+    asked: Range<u64>,
+) -> Result<Bytes, ReadGopError> {
     let end_of = |part: &Part| part.offset + u64::from(part.bytes);
     let first = file.parts.partition_point(|part| end_of(part) <= asked.start);
     let last = file.parts.partition_point(|part| part.offset < asked.end);
@@ -77,7 +113,7 @@ pub fn shifted(path: &Path, file: Shifted<'_>, asked: Range<u64>) -> Result<Byte
     };
     let whole = asked.start.min(moved.start)..asked.end.max(moved.end);
     let mut bytes = Vec::new();
-    range(&mut open(path)?, &whole, &mut bytes)?;
+    bounded(source, &whole, &mut bytes)?;
     let within = |range: &Range<u64>| -> Result<Range<usize>, ReadGopError> {
         let place =
             |at: u64| usize::try_from(at - whole.start).map_err(|_| ReadGopError::Changed(None));
@@ -111,11 +147,19 @@ fn narrow(bytes: &[u8], at: Ticks) -> Result<Range<usize>, ReadGopError> {
     Ok(place(keyframe.offset)?..place(end)?)
 }
 
-fn range(file: &mut File, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), ReadGopError> {
-    let length = range.end.saturating_sub(range.start);
-    if length > MOST_BYTES {
+fn bounded(
+    source: &mut dyn Source,
+    range: &Range<u64>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), ReadGopError> {
+    if range.end.saturating_sub(range.start) > MOST_BYTES {
         return Err(ReadGopError::Changed(None));
     }
+    source.read(range, bytes)
+}
+
+fn range(file: &mut File, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(), ReadGopError> {
+    let length = range.end.saturating_sub(range.start);
     file.seek(SeekFrom::Start(range.start)).map_err(ReadGopError::Read)?;
     let read = file.take(length).read_to_end(bytes).map_err(ReadGopError::Read)?;
     if u64::try_from(read).ok() == Some(length) { Ok(()) } else { Err(ReadGopError::Changed(None)) }

@@ -6,7 +6,7 @@
 //!
 //! What does not belong here: rows (see [`crate::past`]), local time, drawing.
 
-use tarsier_index::{JOIN_MS, Span, TierKind};
+use tarsier_index::{JOIN_MS, Span, TierKind, explain};
 use tarsier_types::{Gap, GapReason, StreamKind, UtcMs, UtcRange};
 
 /// Pictures reach the disk a fragment (one second) after they were taken, and its sync may take its time: while a
@@ -126,52 +126,6 @@ fn gaps(bounds: UtcRange, covered: &[Span], known: &[Gap]) -> Vec<Gap> {
     } else {
         pieces.concat()
     }
-}
-
-/// Divides a hole by the reasons that are known for it; of the rest nothing is known.
-fn explain(hole: UtcRange, known: &[Gap]) -> Vec<Gap> {
-    let first = known.partition_point(|gap| gap.range.end <= hole.start);
-    let mut pieces: Vec<Gap> = Vec::new();
-    let mut at = hole.start;
-    for gap in known[first..].iter().take_while(|gap| gap.range.start < hole.end) {
-        let Some(both) = gap.range.overlap(UtcRange::new(at, hole.end)) else { continue };
-        push(&mut pieces, UtcRange::new(at, both.start), GapReason::Unknown);
-        push(&mut pieces, both, gap.reason);
-        at = both.end;
-    }
-    push(&mut pieces, UtcRange::new(at, hole.end), GapReason::Unknown);
-    absorb(pieces)
-}
-
-fn push(pieces: &mut Vec<Gap>, range: UtcRange, reason: GapReason) {
-    if range.start >= range.end {
-        return;
-    }
-    match pieces.last_mut() {
-        Some(last) if last.reason == reason => last.range.end = range.end,
-        _ => pieces.push(Gap { range, reason }),
-    }
-}
-
-/// What a recorder reports and what its files say differ by a picture or two: such a rest takes its neighbour's reason.
-fn absorb(pieces: Vec<Gap>) -> Vec<Gap> {
-    let mut kept: Vec<Gap> = Vec::with_capacity(pieces.len());
-    let mut rest: Option<UtcRange> = None;
-    for mut piece in pieces {
-        let is_rest = piece.reason == GapReason::Unknown && piece.range.millis() < JOIN_MS;
-        match kept.last_mut() {
-            Some(last) if is_rest => last.range.end = piece.range.end,
-            None if is_rest => rest = Some(piece.range),
-            _ => {
-                if let Some(before) = rest.take() {
-                    piece.range.start = before.start;
-                }
-                push(&mut kept, piece.range, piece.reason);
-            }
-        }
-    }
-    kept.extend(rest.map(|range| Gap { range, reason: GapReason::Unknown }));
-    kept
 }
 
 fn main_reason(pieces: &[Gap]) -> Option<Gap> {

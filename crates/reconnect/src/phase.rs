@@ -5,53 +5,43 @@
 //!  playing ----------> retrying (1..=5) ---------------------------------------------> offline
 //!     ^                    |                                                              |
 //!     +---- media flows ---+------------------------- media flows ------------------------+
-//!                          \-- credentials refused --> stopped, until there is a new configuration
+//!                          |-- credentials refused, or reconnect off --> stopped, until there is a new configuration
+//!                          \-- nobody wants it any more ---------------> aborted
 //! ```
-//! A success counts once media flowed for a while ([`Policy::proven`]); a camera that shows one picture and hangs up
+//! A success counts once media flowed for a while ([`Policy::steady`]); a camera that shows one picture and hangs up
 //! would else be asked every second for ever.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tarsier_types::Mono;
 
-use crate::backoff::{Backoff, Strategy};
-
-/// What is configurable about reconnecting.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
-    /// How waiting grows.
-    pub strategy: Strategy,
-    /// Share of each wait that chance moves, 0 to 1.
-    pub jitter: f64,
-    /// Quick retries before the other side counts as offline.
-    pub max_retries: u32,
-    /// How long media must have flowed for a failure to be the first again.
-    pub proven: Duration,
-}
-
-impl Default for Policy {
-    /// SPEC section 4: exponential, 10 % jitter, 5 retries. That 10 s prove a connection is a guess.
-    fn default() -> Self {
-        Self {
-            strategy: Strategy::default(),
-            jitter: 0.1,
-            max_retries: 5,
-            proven: Duration::from_secs(10),
-        }
-    }
-}
+use crate::backoff::Backoff;
+use crate::policy::{Policy, Quick, Reconnect};
 
 /// Kinds of failure that are handled differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// Nobody answers at that address: switched off, unplugged, another network.
     HostSilent,
-    /// The host is there and refuses: port closed, no such path, no further session.
+    /// The host is there and its port is closed.
     Refused,
+    /// The port is open, and whoever is behind it says nothing.
+    Mute,
     /// User name or password refused. Trying again locks accounts.
     Credentials,
-    /// Anything else: broken connection, no pictures, an answer that makes no sense.
+    /// It was connected, and media ceased to flow.
+    Stalled,
+    /// Anything else: broken connection, no such path, no further session, an answer that makes no sense.
     Other,
+}
+
+impl FailureKind {
+    /// A look at the port tells whether another full attempt is worth while.
+    pub const fn is_seen_from_outside(self) -> bool {
+        matches!(self, Self::HostSilent | Self::Refused | Self::Mute)
+    }
 }
 
 /// What to do after a failure.
@@ -69,6 +59,7 @@ enum Phase {
     Offline,
     Playing { since: Mono },
     Stopped,
+    Aborted,
 }
 
 /// The reconnection of one stream.
@@ -78,13 +69,41 @@ pub struct Reconnector {
     backoff: Backoff,
     phase: Phase,
     went_offline: bool,
+    /// The first failure since the last success.
+    failing_since: Option<Mono>,
+    /// The host was silent, and answers since then.
+    answers_since: Option<Mono>,
 }
 
 impl Reconnector {
     /// Nothing tried yet.
     pub const fn new(policy: Policy) -> Self {
-        let backoff = Backoff::new(policy.strategy, policy.jitter);
-        Self { policy, backoff, phase: Phase::Retrying, went_offline: false }
+        let backoff = Backoff::new(policy.strategy, policy.jitter_percent);
+        Self {
+            policy,
+            backoff,
+            phase: Phase::Retrying,
+            went_offline: false,
+            failing_since: None,
+            answers_since: None,
+        }
+    }
+
+    /// Goes on where an earlier process was: after so many failures.
+    pub const fn resume(&mut self, now: Mono, failures: u32) {
+        self.backoff.resume(failures);
+        self.failing_since = Some(now);
+    }
+
+    /// Goes on as offline: nobody is told a second time.
+    pub const fn resume_offline(&mut self, now: Mono, failures: u32) {
+        self.resume(now, failures);
+        self.phase = Phase::Offline;
+    }
+
+    /// Goes on as stopped.
+    pub const fn resume_stopped(&mut self) {
+        self.phase = Phase::Stopped;
     }
 
     /// An attempt failed, or a connection that worked broke. `chance` is uniform in `[0, 1)`.
@@ -92,28 +111,68 @@ impl Reconnector {
         let was_offline = self.phase == Phase::Offline;
         self.went_offline = false;
         if let Phase::Playing { since } = self.phase {
-            if now.since(since) >= self.policy.proven {
+            if now.since(since) >= self.policy.steady {
                 self.backoff.reset();
+                self.failing_since = None;
             }
             self.phase = Phase::Retrying;
         }
-        if kind == FailureKind::Credentials || self.phase == Phase::Stopped {
+        if matches!(self.phase, Phase::Stopped | Phase::Aborted) {
+            return Decision::Stop;
+        }
+        if kind == FailureKind::Credentials || self.policy.reconnect == Reconnect::Off {
             self.phase = Phase::Stopped;
             return Decision::Stop;
         }
-        let spent = self.backoff.failures() >= self.policy.max_retries;
-        if was_offline || spent || kind == FailureKind::HostSilent {
+        if kind.is_seen_from_outside() {
+            self.answers_since = None;
+        }
+        let since = *self.failing_since.get_or_insert(now);
+        let is_spent = match self.policy.quick {
+            Quick::Retries(retries) => self.backoff.failures() >= retries,
+            Quick::Window(window) => now.since(since) >= window,
+        };
+        if was_offline || is_spent || kind == FailureKind::HostSilent {
             self.phase = Phase::Offline;
             self.went_offline = !was_offline;
-            return Decision::RetryAt(now + self.backoff.failed_at_cap(chance));
         }
-        Decision::RetryAt(now + self.backoff.failed(chance))
+        let wait = match self.warm_up(now) {
+            Some(every) => self.backoff.failed_within(every, chance),
+            None if self.phase == Phase::Offline => self.backoff.failed_at_cap(chance),
+            None => self.backoff.failed(chance),
+        };
+        let least =
+            if kind == FailureKind::Stalled { self.policy.stalled_wait } else { Duration::ZERO };
+        Decision::RetryAt(now + wait.max(least))
     }
 
-    /// Media flows: the first access unit came. (A connection alone is no success.)
+    /// The pace of a host that is just starting up.
+    fn warm_up(&self, now: Mono) -> Option<Duration> {
+        let looking = self.policy.looking?;
+        let since = self.answers_since?;
+        (now.since(since) < looking.returning).then_some(looking.again)
+    }
+
+    /// The host that was silent answers: it may need a moment more until it serves.
+    pub const fn answers(&mut self, now: Mono) {
+        if self.answers_since.is_none() {
+            self.answers_since = Some(now);
+        }
+    }
+
+    /// Media flows. (A connection alone is no success.)
     pub const fn playing(&mut self, now: Mono) {
         self.went_offline = false;
+        self.answers_since = None;
         self.phase = Phase::Playing { since: now };
+    }
+
+    /// Nobody wants it any more. True: it was being reconnected, and that ends here without success.
+    pub fn abort(&mut self) -> bool {
+        let was_trying =
+            matches!(self.phase, Phase::Retrying | Phase::Offline) && self.failing_since.is_some();
+        self.phase = Phase::Aborted;
+        was_trying
     }
 
     /// Number of the attempt that runs or comes next, from 1.
@@ -134,6 +193,11 @@ impl Reconnector {
         self.phase == Phase::Offline
     }
 
+    /// Nothing is tried any more.
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Stopped | Phase::Aborted)
+    }
+
     /// The last failure made it offline: true once for each time, so that one alert goes out.
     pub const fn went_offline(&self) -> bool {
         self.went_offline
@@ -146,21 +210,36 @@ mod tests {
 
     use super::*;
 
-    /// Letters: `h` host silent, `r` refused, `c` credentials, `o` other failure (each attempt fails as soon as it is
-    /// due), `p` media flows, a number passes that many seconds. Answers: `+wait` in seconds, `OFFLINE` once.
     fn run(script: &str) -> String {
-        let mut brain = Reconnector::new(Policy::default());
+        run_with(Policy::default(), script)
+    }
+
+    /// Letters: `h` host silent, `r` refused, `m` mute, `c` credentials, `s` stalled, `o` other failure (each attempt
+    /// fails as soon as it is due), `p` media flows, `a` the host answers a look, `x` abort, a number passes that many
+    /// seconds. Answers: `+wait` in seconds, `OFFLINE` once.
+    fn run_with(policy: Policy, script: &str) -> String {
+        let mut brain = Reconnector::new(policy);
         let mut now = Mono::from_millis(1_000_000);
         let mut log = Vec::new();
         for word in script.split_whitespace() {
             let kind = match word {
                 "h" => FailureKind::HostSilent,
                 "r" => FailureKind::Refused,
+                "m" => FailureKind::Mute,
                 "c" => FailureKind::Credentials,
+                "s" => FailureKind::Stalled,
                 "o" => FailureKind::Other,
                 "p" => {
                     brain.playing(now);
                     log.push(format!("playing#{}", brain.attempt()));
+                    continue;
+                }
+                "a" => {
+                    brain.answers(now);
+                    continue;
+                }
+                "x" => {
+                    log.push(if brain.abort() { "aborted".to_owned() } else { "ended".to_owned() });
                     continue;
                 }
                 seconds => {
@@ -202,6 +281,12 @@ mod tests {
     }
 
     #[test]
+    fn with_reconnect_off_the_first_failure_is_the_last() {
+        let off = Policy { reconnect: Reconnect::Off, ..Policy::default() };
+        insta::assert_snapshot!(run_with(off, "p 60 o o"), @"playing#1 stop stop");
+    }
+
+    #[test]
     fn media_that_flowed_for_a_while_starts_over() {
         insta::assert_snapshot!(run("o o o p 10 o o"), @"+1 +2 +4 playing#1 +1 +2");
     }
@@ -214,10 +299,39 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_stalled_stream_rests_two_seconds() {
+        insta::assert_snapshot!(run("p 60 s s s s"), @"playing#1 +2 +2 +4 +8");
+    }
+
+    #[test]
+    fn a_host_that_came_back_is_asked_often_while_it_starts_up() {
+        insta::assert_snapshot!(
+            run("h a o o o o o o o o o o o o o o o o o o o o o"),
+            @"OFFLINE+30 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +1.5 +30"
+        );
+        insta::assert_snapshot!(run("h a o h o"), @"OFFLINE+30 +1.5 +30 +30");
+    }
+
+    #[test]
+    fn rtmp_tries_for_a_minute_in_its_steps_and_is_offline_after_that() {
+        insta::assert_snapshot!(
+            run_with(Policy::rtmp(), "o o o o o o o o o o"),
+            @"+1 +2 +4 +8 +10 +10 +10 +10 +10 OFFLINE+10"
+        );
+    }
+
+    #[test]
+    fn an_abort_tells_whether_anything_was_under_way() {
+        insta::assert_snapshot!(run("o x o"), @"+1 aborted stop");
+        insta::assert_snapshot!(run("p x"), @"playing#1 ended");
+        insta::assert_snapshot!(run("x"), @"ended");
+    }
+
     proptest! {
         #[test]
         fn every_retry_lies_ahead_and_within_the_cap(
-            kinds in proptest::collection::vec(0_u8..4, 1..60),
+            kinds in proptest::collection::vec(0_u8..7, 1..60),
             chance in 0.0_f64..1.0,
         ) {
             let mut brain = Reconnector::new(Policy::default());
@@ -227,6 +341,12 @@ mod tests {
                     0 => FailureKind::HostSilent,
                     1 => FailureKind::Refused,
                     2 => FailureKind::Other,
+                    3 => FailureKind::Stalled,
+                    4 => FailureKind::Mute,
+                    5 => {
+                        brain.answers(now);
+                        continue;
+                    }
                     _ => {
                         brain.playing(now);
                         now = now + Duration::from_secs(5);

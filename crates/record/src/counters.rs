@@ -81,6 +81,11 @@ impl Counters {
         self.with(|c| c.health.units_lost += u64::from(units));
     }
 
+    /// How far back footage in memory reaches, in milliseconds.
+    pub(crate) fn in_memory(&self, memory_ms: u32) {
+        self.with(|c| c.health.memory_ms = memory_ms);
+    }
+
     /// The counters for a heartbeat; rates are of the last window, zero when nothing came in it.
     pub(crate) fn heartbeat(&self, now: Mono, utc: UtcMs) -> StreamHealth {
         self.with(|c| {

@@ -1,6 +1,9 @@
 //! The whole life of a recorder process: configuration from standard input, one task a stream, the disk
 //! thread, the hub's socket; then everything closed, and an exit code of `wire`.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _};
 use std::process;
@@ -9,26 +12,33 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::de::DeserializeOwned;
-use tarsier_types::{Clock as _, Mono, StreamKind, SystemClock};
+use tarsier_types::{Clock as _, Mono, StreamKind, SystemClock, UtcRange};
 use tarsier_wire::{
-    Engine, ExitCode, PROTOCOL, ProbeRequest, RecorderConfig, RecordingMode, ToHub,
+    Engine, ExitCode, PROTOCOL, ProbeRequest, RecorderConfig, RecordingMode, ToHub, ToRecorder,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::counters::Counters;
-use crate::files::{Files, StreamFiles};
+use crate::disk::{Shared, StreamFiles};
+use crate::files::Files;
 use crate::gate::Gate;
+use crate::handover;
 use crate::link::{Commands, HubCommand, HubLink};
 use crate::open::OpenSource;
 use crate::platform;
-use crate::recording::Recording;
+use crate::recording::{Recording, Takeover};
 use crate::stream::{StreamCommand, StreamEnd, StreamState, StreamTask};
+use crate::tier::Tier;
+use crate::want::Want;
+use crate::writing::Order;
 
 /// Longest configuration line.
 const CONFIG_BYTES: u64 = 1 << 20;
 /// How long a stop may take for the goodbyes; closing files is not limited.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long after the agreed moment a stream's keyframe is waited for; the hub waits 15 s.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// Runs a recorder (no argument) or a probe (`probe`) and ends the process.
 pub fn main<O: OpenSource>(engine: Engine, opener: O) -> ! {
@@ -128,6 +138,90 @@ struct Stream {
     commands: mpsc::Sender<StreamCommand>,
 }
 
+/// What the process does for all its streams together.
+struct Process {
+    streams: BTreeMap<StreamKind, Stream>,
+    files: Arc<Files>,
+    clock: SystemClock,
+    hub: HubLink,
+    /// While it is in standby.
+    takeover: Option<handover::Takeover>,
+    /// When it ends although not every stream has come to the agreed keyframe.
+    ends_by: Option<Mono>,
+}
+
+impl Process {
+    async fn command(&self, kind: StreamKind, command: StreamCommand) {
+        if let Some(stream) = self.streams.get(&kind) {
+            // A task that is over has no use for it.
+            let _ = stream.commands.send(command).await;
+        }
+    }
+
+    async fn command_all(&self, command: StreamCommand) {
+        for kind in self.streams.keys() {
+            self.command(*kind, command).await;
+        }
+    }
+
+    /// Does what the hub says about recording.
+    async fn obey(&mut self, order: ToRecorder) {
+        let order = match order {
+            ToRecorder::Mode(kind, mode) => {
+                if let Some(takeover) = &mut self.takeover {
+                    takeover.recorded(kind, mode != RecordingMode::Off);
+                }
+                return self.command(kind, StreamCommand::Record(Order::Mode(mode))).await;
+            }
+            ToRecorder::RecordedUntil(kind, end) => {
+                return self.command(kind, StreamCommand::Record(Order::RecordedUntil(end))).await;
+            }
+            ToRecorder::SegmentSeconds(seconds) => Order::SegmentSeconds(seconds),
+            ToRecorder::Event { from, until } => Order::Event(UtcRange::new(from, until)),
+            ToRecorder::EndAt(at) => {
+                let ahead = u64::try_from(at.millis_since(self.clock.utc())).unwrap_or_default();
+                let until_then = Duration::from_millis(ahead);
+                self.ends_by = Some(self.clock.mono() + until_then + HANDOVER);
+                Order::EndAt(at)
+            }
+            ToRecorder::BeginAt(at) => {
+                let agreed = self.takeover.take().is_some_and(|takeover| takeover.is_agreed(at));
+                Order::BeginAt(at, if agreed { Takeover::Agreed } else { Takeover::Alone })
+            }
+            ToRecorder::Tier { root, id } => {
+                if let Err(error) = self.files.tier(Tier { root: root.into(), id }) {
+                    tracing::error!(%error, "no thread for another tier; recording stays where it is");
+                }
+                Order::OtherTier
+            }
+            ToRecorder::Welcome
+            | ToRecorder::Subscribe(_)
+            | ToRecorder::Unsubscribe(_)
+            | ToRecorder::Stop => return,
+        };
+        self.command_all(StreamCommand::Record(order)).await;
+    }
+
+    /// Once a second.
+    fn beat(&mut self) {
+        let now = self.clock.mono();
+        self.hub.fact(heartbeat(&self.streams, now, self.clock));
+        self.files.look_for_stalls(now);
+        for stream in self.streams.values() {
+            // Who has sixteen commands to do yet hears of the time from them.
+            let _ = stream.commands.try_send(StreamCommand::Record(Order::Tick));
+        }
+        self.propose_takeover();
+    }
+
+    fn propose_takeover(&mut self) {
+        let now = self.clock.utc();
+        if let Some(cut_at) = self.takeover.as_mut().and_then(|takeover| takeover.propose(now)) {
+            self.hub.fact(ToHub::ReadyToTakeOver { cut_at });
+        }
+    }
+}
+
 async fn run<O: OpenSource>(
     engine: Engine,
     opener: O,
@@ -144,9 +238,13 @@ async fn run<O: OpenSource>(
         config_hash: config.config_hash.clone(),
         started: clock.utc(),
     };
+    let mut takeover = config.standby.then(handover::Takeover::default);
     let configs = [(StreamKind::Main, Some(config.main)), (StreamKind::Sub, config.sub)];
     let configs =
         configs.into_iter().filter_map(|(kind, stream)| stream.map(|stream| (kind, stream)));
+
+    let mut resume: BTreeMap<StreamKind, _> = config.resume.into_iter().collect();
+    let recorded_until: BTreeMap<StreamKind, _> = config.recorded_until.into_iter().collect();
 
     let mut streams: BTreeMap<StreamKind, Stream> = BTreeMap::new();
     let mut files_of: BTreeMap<StreamKind, StreamFiles> = BTreeMap::new();
@@ -155,26 +253,34 @@ async fn run<O: OpenSource>(
         let counters = Arc::new(Counters::default());
         // Commands are rare; a full channel makes the sender wait.
         let (commands, inbox) = mpsc::channel(16);
-        let (failed, disk_failed) = mpsc::channel(1);
-        files_of.insert(kind, StreamFiles { counters: Arc::clone(&counters), failed });
+        // See `Disk::tell`.
+        let (news, disk_news) = mpsc::channel(16);
+        files_of.insert(kind, StreamFiles { counters: Arc::clone(&counters), news });
         streams.insert(kind, Stream { counters: Arc::clone(&counters), commands });
-        waiting.push((kind, stream, counters, inbox, disk_failed));
+        if let Some(takeover) = &mut takeover {
+            takeover.recorded(kind, stream.mode != RecordingMode::Off);
+        }
+        waiting.push((kind, stream, counters, inbox, disk_news));
     }
-    let identity = tier_identity(&config.tier_root);
-    let is_ours = identity.as_deref() == Some(config.tier_id.as_str());
-    let root = config.tier_root.clone();
-    let files = Arc::new(
-        Files::start(root, files_of, hub.clone(), clock).context("start the disk thread")?,
-    );
+    let shared = Shared {
+        camera: config.camera.clone(),
+        streams: files_of,
+        chains: std::sync::Mutex::default(),
+        hub: hub.clone(),
+        clock,
+    };
+    let tier = Tier { root: config.tier_root, id: config.tier_id };
+    let files = Arc::new(Files::start(tier, Arc::new(shared)).context("start the disk thread")?);
 
     let opener = Arc::new(opener);
+    // See `StreamTask::act` for what happens when it is full.
+    let (standby, mut keyframes) = mpsc::channel(16);
     let mut tasks = JoinSet::new();
-    for (kind, stream, counters, commands, disk_failed) in waiting {
-        // A folder without our identity is perhaps an unmounted disk: it is never written to.
-        let mode = if is_ours { stream.mode } else { RecordingMode::Off };
-        if !is_ours && stream.mode != RecordingMode::Off {
-            let problem = format!("{} is not the disk that was set up", config.tier_root.display());
-            hub.fact(ToHub::Disk { stream: kind, problem: Some(problem) });
+    for (kind, stream, counters, commands, disk_news) in waiting {
+        let want = if config.standby { Want::standby(stream.mode) } else { Want::new(stream.mode) };
+        let mut recording = Recording::new(want, config.segment_seconds);
+        if let Some(end) = recorded_until.get(&kind) {
+            recording.recorded_until(*end);
         }
         let task = StreamTask {
             camera: config.camera.clone(),
@@ -188,8 +294,12 @@ async fn run<O: OpenSource>(
             files: Arc::clone(&files),
             counters,
             commands,
-            disk_failed,
-            recording: Recording::new(mode, config.segment_seconds),
+            disk_news,
+            standby: standby.clone(),
+            recording,
+            policy: config.reconnect.clone(),
+            epoch: config.epoch,
+            resume: resume.remove(&kind),
             state: StreamState::new(clock.utc()),
         };
         tasks.spawn(task.run());
@@ -210,20 +320,35 @@ async fn run<O: OpenSource>(
     let asked_to_end = platform::asked_to_end();
     tokio::pin!(asked_to_end);
 
+    let mut process = Process { streams, files, clock, hub, takeover, ends_by: None };
+
     let exit = loop {
         tokio::select! {
-            _ = beat.tick() => hub.fact(heartbeat(&streams, clock.mono(), clock)),
+            _ = beat.tick() => {
+                process.beat();
+                if process.ends_by.is_some_and(|by| clock.mono() >= by) {
+                    tracing::warn!("a stream has not come to the agreed keyframe; it ends without");
+                    break ExitCode::Done;
+                }
+            }
             command = commands.recv() => match command {
                 Some(HubCommand::Watch(kind, on)) => {
-                    if let Some(stream) = streams.get(&kind) {
-                        let _ = stream.commands.send(StreamCommand::Watch(on)).await;
-                    }
+                    process.command(kind, StreamCommand::Watch(on)).await;
                 }
+                Some(HubCommand::Record(order)) => process.obey(order).await,
                 Some(HubCommand::Stop) => break ExitCode::Done,
                 None => break ExitCode::Orphaned,
             },
+            Some((kind, seen)) = keyframes.recv() => {
+                if let Some(takeover) = &mut process.takeover {
+                    takeover.seen(kind, seen);
+                }
+                process.propose_takeover();
+            }
             () = &mut asked_to_end => break ExitCode::Done,
             Some(ended) = tasks.join_next() => match ended {
+                Ok(StreamEnd::HandedOver) if tasks.is_empty() => break ExitCode::Done,
+                Ok(StreamEnd::HandedOver) => {}
                 Ok(StreamEnd::Stopped) => break ExitCode::Failed,
                 Ok(StreamEnd::EngineCannotRead) => break ExitCode::EngineCannotRead,
                 Err(panic) => return Err(panic).context("a stream's task broke"),
@@ -231,6 +356,7 @@ async fn run<O: OpenSource>(
         }
     };
 
+    let Process { streams, files, hub, .. } = process;
     let _in_a_hurry = gate.hold();
     for stream in streams.values() {
         let _ = stream.commands.send(StreamCommand::Stop).await;
@@ -260,11 +386,4 @@ fn heartbeat(streams: &BTreeMap<StreamKind, Stream>, now: Mono, clock: SystemClo
     ToHub::Heartbeat {
         streams: streams.iter().map(|(kind, s)| (*kind, s.counters.heartbeat(now, utc))).collect(),
     }
-}
-
-/// The identity of the tier at `root`, if it has one (CONTRACT section 4).
-fn tier_identity(root: &std::path::Path) -> Option<String> {
-    let text = std::fs::read_to_string(root.join("tarsier-tier.json")).ok()?;
-    let identity: serde_json::Value = serde_json::from_str(&text).ok()?;
-    identity.get("id")?.as_str().map(str::to_owned)
 }

@@ -1,82 +1,193 @@
-//! Hands: the one thread that writes segments. A slow disk stops this thread and nothing else.
+//! Hands: one thread for each tier that is written to. A slow disk stops its thread and nothing else; a disk that hangs
+//! for good keeps its thread, and recording goes on in another tier.
 //!
-//! Sync policy: each fragment (at most 1 s) is written with one call and synced (`fdatasync`) before it is
-//! reported; a file's folder is synced when the file is created, and the whole file again when it is closed. So
-//! a power cut costs at most the fragment that was being written.
-//!
-//! What does not belong here: what goes into which file (`recording`).
+//! What does not belong here: what goes into which file (`recording`), writing (`disk`), which tier (the hub's).
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use bytes::Bytes;
-use tarsier_segment::{Fragment, mfra};
-use tarsier_types::{Clock as _, Mono, ParameterSets, Part, StreamKind, SystemClock, Ticks, UtcMs};
-use tarsier_wire::{ClosedSegment, ToHub};
+use tarsier_segment::Fragment;
+use tarsier_types::{Clock as _, Mono, StreamKind};
+use tarsier_wire::ToHub;
 
-use crate::counters::Counters;
-use crate::link::HubLink;
-use crate::platform::preallocate;
+use crate::disk::{Disk, Job, NewFile, Shared};
+use crate::tier::Tier;
 
-/// What may wait for the disk: half a minute of a 16 Mbit/s camera.
+/// What may wait for a disk: half a minute of a 16 Mbit/s camera.
 pub(crate) const BACKLOG_BYTES: u64 = 64 << 20;
-/// Reserved ahead of the writing end at a time.
-const RESERVE: u64 = 16 << 20;
+/// A single write that takes longer is told to the hub, which has 10 s to tell a person.
+const STALL: Duration = Duration::from_secs(5);
 
-/// A file to begin.
-#[derive(Debug)]
-pub(crate) struct NewFile {
-    pub(crate) start: UtcMs,
-    /// Below the tier's root.
-    pub(crate) path: String,
-    pub(crate) init: Bytes,
-    pub(crate) parameters: ParameterSets,
-    pub(crate) continues: bool,
-}
-
-#[derive(Debug)]
-enum Job {
-    Open(StreamKind, Box<NewFile>),
-    Write(StreamKind, Fragment),
-    Close(StreamKind),
-    End,
-}
-
-/// What a stream's task needs of the disk thread.
-#[derive(Debug)]
-pub(crate) struct StreamFiles {
-    pub(crate) counters: Arc<Counters>,
-    /// Said when a write failed: everything up to the next `open` is lost.
-    pub(crate) failed: tokio::sync::mpsc::Sender<String>,
-}
-
-/// A handle on the disk thread.
+/// A handle on the disk threads.
 #[derive(Debug)]
 pub(crate) struct Files {
+    shared: Arc<Shared>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    /// Of the tier in which files are begun.
+    current: Arc<Worker>,
+    /// Where each stream's open file is.
+    at: BTreeMap<StreamKind, Arc<Worker>>,
+    /// All of them; one whose tier is not used any more is idle.
+    all: Vec<Arc<Worker>>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    tier: Tier,
     jobs: mpsc::Sender<Job>,
-    backlog: Arc<AtomicU64>,
-    thread: Option<JoinHandle<()>>,
+    backlog: AtomicU64,
+    busy: Mutex<Busy>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Busy {
+    since: Option<Mono>,
+    is_told: bool,
+}
+
+/// What the hub should hear of a thread that hangs.
+#[derive(Debug, PartialEq, Eq)]
+enum Stall {
+    AsBefore,
+    Began(String),
+    Over,
 }
 
 impl Files {
-    /// Starts the thread.
-    pub(crate) fn start(
-        root: PathBuf,
-        streams: BTreeMap<StreamKind, StreamFiles>,
-        hub: HubLink,
-        clock: SystemClock,
-    ) -> io::Result<Self> {
+    /// Starts the thread of the first tier.
+    pub(crate) fn start(tier: Tier, shared: Arc<Shared>) -> io::Result<Self> {
+        let current = Worker::start(tier, &shared)?;
+        let all = vec![Arc::clone(&current)];
+        Ok(Self { shared, threads: Mutex::new(Threads { current, at: BTreeMap::new(), all }) })
+    }
+
+    /// Files are begun in that tier from now on; those that are open end where they are.
+    pub(crate) fn tier(&self, tier: Tier) -> io::Result<()> {
+        let mut threads = self.threads();
+        if threads.current.tier == tier {
+            return Ok(());
+        }
+        let known = threads.all.iter().find(|worker| worker.tier == tier).cloned();
+        threads.current = if let Some(worker) = known {
+            worker
+        } else {
+            let worker = Worker::start(tier, &self.shared)?;
+            threads.all.push(Arc::clone(&worker));
+            worker
+        };
+        Ok(())
+    }
+
+    pub(crate) fn open(&self, stream: StreamKind, file: NewFile) {
+        let mut threads = self.threads();
+        let worker = Arc::clone(&threads.current);
+        worker.send(Job::Open(stream, Box::new(file)));
+        threads.at.insert(stream, worker);
+    }
+
+    /// Hands a fragment over; gives it back if too much waits for the disk already.
+    pub(crate) fn write(&self, stream: StreamKind, fragment: Fragment) -> Result<(), Fragment> {
+        let worker = self.of(stream);
+        let bytes = fragment.bytes();
+        if worker.backlog.load(Ordering::Relaxed) + bytes > BACKLOG_BYTES {
+            return Err(fragment);
+        }
+        worker.backlog.fetch_add(bytes, Ordering::Relaxed);
+        worker.send(Job::Write(stream, fragment));
+        Ok(())
+    }
+
+    pub(crate) fn close(&self, stream: StreamKind) {
+        self.of(stream).send(Job::Close(stream));
+    }
+
+    /// Asks whether files can be begun; the stream hears of it.
+    pub(crate) fn probe(&self, stream: StreamKind) {
+        self.threads().current.send(Job::Probe(stream));
+    }
+
+    /// Half of what may wait is free again: a new file may be begun.
+    pub(crate) fn has_room(&self) -> bool {
+        self.threads().current.backlog.load(Ordering::Relaxed) < BACKLOG_BYTES / 2
+    }
+
+    /// The disk of the stream's open file has been at one write for [`STALL`], as was told.
+    pub(crate) fn hangs(&self, stream: StreamKind) -> bool {
+        self.of(stream).change_busy(|busy| busy.is_told)
+    }
+
+    /// The tier in which files are begun.
+    pub(crate) fn tier_id(&self) -> String {
+        self.threads().current.tier.id.clone()
+    }
+
+    /// To be asked once a second: tells the hub of a disk that has been at one write for [`STALL`], and of its end.
+    pub(crate) fn look_for_stalls(&self, now: Mono) {
+        let threads = self.threads();
+        for worker in &threads.all {
+            let problem = match worker.stall(now) {
+                Stall::AsBefore => continue,
+                Stall::Began(problem) => Some(problem),
+                Stall::Over => None,
+            };
+            for stream in self.shared.streams.keys() {
+                let its = threads.at.get(stream).unwrap_or(&threads.current);
+                if Arc::ptr_eq(its, worker) {
+                    let (tier_id, problem) = (worker.tier.id.clone(), problem.clone());
+                    self.shared.hub.fact(ToHub::Disk { stream: *stream, problem, tier_id });
+                }
+            }
+        }
+    }
+
+    /// Waits until everything handed over is on disk; not for a disk that hangs.
+    pub(crate) fn finish(self) {
+        let all = std::mem::take(&mut self.threads().all);
+        for worker in &all {
+            worker.send(Job::End);
+        }
+        for worker in all {
+            if worker.change_busy(|busy| busy.is_told) {
+                tracing::error!(tier = %worker.tier.root.display(), "the disk hangs; what waits for it is lost");
+                continue;
+            }
+            let thread = worker.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let _ = thread.map(JoinHandle::join);
+        }
+    }
+
+    fn of(&self, stream: StreamKind) -> Arc<Worker> {
+        let threads = self.threads();
+        Arc::clone(threads.at.get(&stream).unwrap_or(&threads.current))
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    fn start(tier: Tier, shared: &Arc<Shared>) -> io::Result<Arc<Self>> {
         // Unbounded in messages, bounded in bytes: see `write`.
         let (jobs, inbox) = mpsc::channel();
-        let backlog = Arc::new(AtomicU64::new(0));
-        let mut disk =
-            Disk { root, streams, open: BTreeMap::new(), chains: BTreeMap::new(), hub, clock };
-        let done = Arc::clone(&backlog);
+        let mut disk = Disk::new(tier.clone(), Arc::clone(shared));
+        let worker = Arc::new(Self {
+            tier,
+            jobs,
+            backlog: AtomicU64::new(0),
+            busy: Mutex::default(),
+            thread: Mutex::new(None),
+        });
+        let (itself, clock) = (Arc::clone(&worker), shared.clock);
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(move || {
             while let Ok(job) = inbox.recv() {
                 let bytes = match &job {
@@ -84,271 +195,67 @@ impl Files {
                     Job::End => break,
                     _ => 0,
                 };
+                itself.change_busy(|busy| busy.since = Some(clock.mono()));
                 disk.work(job);
-                done.fetch_sub(bytes, Ordering::Relaxed);
+                itself.change_busy(|busy| busy.since = None);
+                itself.backlog.fetch_sub(bytes, Ordering::Relaxed);
             }
         })?;
-        Ok(Self { jobs, backlog, thread: Some(thread) })
+        *worker.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(worker)
     }
 
-    pub(crate) fn open(&self, stream: StreamKind, file: NewFile) {
-        let _ = self.jobs.send(Job::Open(stream, Box::new(file)));
+    fn send(&self, job: Job) {
+        // The thread ends only with `finish`.
+        let _ = self.jobs.send(job);
     }
 
-    /// Hands a fragment over; gives it back if too much waits for the disk already.
-    pub(crate) fn write(&self, stream: StreamKind, fragment: Fragment) -> Result<(), Fragment> {
-        let bytes = fragment.bytes();
-        if self.backlog.load(Ordering::Relaxed) + bytes > BACKLOG_BYTES {
-            return Err(fragment);
-        }
-        self.backlog.fetch_add(bytes, Ordering::Relaxed);
-        let _ = self.jobs.send(Job::Write(stream, fragment));
-        Ok(())
+    fn change_busy<R>(&self, change: impl FnOnce(&mut Busy) -> R) -> R {
+        change(&mut self.busy.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn close(&self, stream: StreamKind) {
-        let _ = self.jobs.send(Job::Close(stream));
-    }
-
-    /// Half of what may wait is free again: a new file may be begun.
-    pub(crate) fn has_room(&self) -> bool {
-        self.backlog.load(Ordering::Relaxed) < BACKLOG_BYTES / 2
-    }
-
-    /// Waits until everything handed over is on disk.
-    pub(crate) fn finish(mut self) {
-        let _ = self.jobs.send(Job::End);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-struct OpenFile {
-    file: File,
-    path: PathBuf,
-    new: NewFile,
-    hasher: blake3::Hasher,
-    bytes: u64,
-    reserved: u64,
-    parts: Vec<Part>,
-    units: u32,
-    /// Of the first picture: from decoding to showing.
-    composition_offset: Ticks,
-}
-
-struct Disk {
-    root: PathBuf,
-    streams: BTreeMap<StreamKind, StreamFiles>,
-    open: BTreeMap<StreamKind, OpenFile>,
-    chains: BTreeMap<StreamKind, [u8; 32]>,
-    hub: HubLink,
-    clock: SystemClock,
-}
-
-impl Disk {
-    fn work(&mut self, job: Job) {
-        let (stream, result) = match job {
-            Job::Open(stream, new) => (stream, self.begin(stream, *new)),
-            Job::Write(stream, fragment) => (stream, self.append(stream, &fragment)),
-            Job::Close(stream) => (stream, self.close(stream)),
-            Job::End => return,
-        };
-        if let Err(error) = result {
-            let path = self.open.remove(&stream).map(|torn| self.give_up(stream, torn));
-            let place = path.as_deref().unwrap_or(&self.root).display().to_string();
-            tracing::error!(%stream, %error, place, "cannot write footage");
-            if let Some(files) = self.streams.get(&stream) {
-                // Full means that the stream knows already.
-                let _ = files.failed.try_send(format!("{place}: {error}"));
+    fn stall(&self, now: Mono) -> Stall {
+        self.change_busy(|busy| {
+            let hangs_for = busy.since.map(|since| now.since(since)).filter(|span| *span >= STALL);
+            match (hangs_for, busy.is_told) {
+                (Some(span), false) => {
+                    busy.is_told = true;
+                    let (place, seconds) = (self.tier.root.display(), span.as_secs());
+                    Stall::Began(format!("{place}: a write has not returned for {seconds} s"))
+                }
+                (None, true) => {
+                    busy.is_told = false;
+                    Stall::Over
+                }
+                _ => Stall::AsBefore,
             }
-        }
+        })
     }
+}
 
-    fn begin(&mut self, stream: StreamKind, new: NewFile) -> io::Result<()> {
-        let path = self.root.join(&new.path);
-        let folder = path.parent().unwrap_or(&self.root).to_path_buf();
-        fs::create_dir_all(&folder)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        // Not every file system can; the file then grows as it is written.
-        let reserved = preallocate(&file, 0, RESERVE).map_or(0, |()| RESERVE);
-        file.write_all(&new.init)?;
-        file.sync_all()?;
-        sync_folder(&folder)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&new.init);
-        let bytes = len64(new.init.len());
-        self.hub.fact(ToHub::SegmentOpened {
-            stream,
-            start: new.start,
-            parameters: new.parameters.clone(),
-            init_bytes: u32::try_from(new.init.len()).unwrap_or(u32::MAX),
-        });
-        self.hub.fact(ToHub::Disk { stream, problem: None });
-        let open = OpenFile {
-            file,
-            path,
-            new,
-            hasher,
-            bytes,
-            reserved,
-            parts: Vec::new(),
-            units: 0,
-            composition_offset: Ticks(0),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_is_told_once_and_its_return_once() {
+        let (jobs, _inbox) = mpsc::channel();
+        let worker = Worker {
+            tier: Tier { root: "/disk".into(), id: "t".to_owned() },
+            jobs,
+            backlog: AtomicU64::new(0),
+            busy: Mutex::default(),
+            thread: Mutex::new(None),
         };
-        self.open.insert(stream, open);
-        Ok(())
+        let at = Mono::from_millis;
+        assert_eq!(worker.stall(at(0)), Stall::AsBefore);
+        worker.change_busy(|busy| busy.since = Some(at(1000)));
+        assert_eq!(worker.stall(at(5000)), Stall::AsBefore, "4 s are slow, but no stall");
+        let told = Stall::Began("/disk: a write has not returned for 5 s".to_owned());
+        assert_eq!(worker.stall(at(6000)), told);
+        assert_eq!(worker.stall(at(7000)), Stall::AsBefore, "told once");
+        worker.change_busy(|busy| busy.since = Some(at(7500)));
+        assert_eq!(worker.stall(at(8000)), Stall::Over, "another write is on its way");
+        assert_eq!(worker.stall(at(9000)), Stall::AsBefore);
     }
-
-    fn append(&mut self, stream: StreamKind, fragment: &Fragment) -> io::Result<()> {
-        let began = self.clock.mono();
-        let Some(open) = self.open.get_mut(&stream) else {
-            // The file could not be opened; its fragments are lost with it.
-            self.count_lost(stream, fragment.units);
-            return Ok(());
-        };
-        if let Err(error) = open.append(fragment) {
-            self.count_lost(stream, fragment.units);
-            return Err(error);
-        }
-        let part = open.parts.last().copied().expect("a part was appended just now");
-        let segment = open.new.start;
-        self.report_written(stream, fragment.units, part, segment, began);
-        Ok(())
-    }
-
-    fn report_written(
-        &self,
-        stream: StreamKind,
-        units: u32,
-        part: Part,
-        segment: UtcMs,
-        began: Mono,
-    ) {
-        if let Some(files) = self.streams.get(&stream) {
-            files.counters.written(units, part.duration, self.clock.mono().since(began));
-        }
-        self.hub.fact(ToHub::FragmentWritten { stream, segment, part });
-    }
-
-    fn count_lost(&self, stream: StreamKind, units: u32) {
-        if let Some(files) = self.streams.get(&stream) {
-            files.counters.lost_queued(units);
-        }
-    }
-
-    fn close(&mut self, stream: StreamKind) -> io::Result<()> {
-        let Some(mut open) = self.open.remove(&stream) else { return Ok(()) };
-        let index = mfra(&open.parts, open.composition_offset);
-        if let Err(error) = open.seal(&index) {
-            self.open.insert(stream, open);
-            return Err(error);
-        }
-        self.report_closed(stream, open);
-        Ok(())
-    }
-
-    /// After a failed write: keeps what is whole and synced, says so, and leaves the file.
-    fn give_up(&mut self, stream: StreamKind, open: OpenFile) -> PathBuf {
-        let path = open.path.clone();
-        let _ = open.file.set_len(open.bytes);
-        if open.parts.is_empty() {
-            let _ = fs::remove_file(&path);
-        } else {
-            self.report_closed(stream, open);
-        }
-        path
-    }
-
-    fn report_closed(&mut self, stream: StreamKind, open: OpenFile) {
-        let hash = *open.hasher.finalize().as_bytes();
-        let before = self.chains.entry(stream).or_default();
-        let mut link = blake3::Hasher::new();
-        link.update(before).update(&hash);
-        *before = *link.finalize().as_bytes();
-        let duration = open.parts.last().map_or(Ticks(0), |part| part.start + part.duration);
-        self.hub.fact(ToHub::SegmentClosed {
-            stream,
-            segment: ClosedSegment {
-                start: open.new.start,
-                duration,
-                bytes: open.bytes,
-                hash,
-                chain: *before,
-                init_bytes: u32::try_from(open.new.init.len()).unwrap_or(u32::MAX),
-                parameters: open.new.parameters,
-                parts: open.parts,
-                units: open.units,
-                continues: open.new.continues,
-            },
-        });
-    }
-}
-
-impl OpenFile {
-    fn append(&mut self, fragment: &Fragment) -> io::Result<()> {
-        let bytes = fragment.bytes();
-        if self.reserved > 0 && self.bytes + bytes > self.reserved {
-            self.reserved = preallocate(&self.file, self.reserved, RESERVE)
-                .map_or(0, |()| self.reserved + RESERVE);
-        }
-        write_all_vectored(&mut self.file, fragment)?;
-        self.file.sync_data()?;
-        if self.parts.is_empty() {
-            self.composition_offset = fragment.composition_offset;
-        }
-        self.hasher.update(&fragment.head);
-        for piece in &fragment.payload {
-            self.hasher.update(piece);
-        }
-        self.parts.push(Part {
-            offset: self.bytes,
-            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-            start: fragment.start,
-            duration: fragment.duration,
-            starts_with_keyframe: fragment.starts_with_keyframe,
-        });
-        self.bytes += bytes;
-        self.units += fragment.units;
-        Ok(())
-    }
-
-    fn seal(&mut self, index: &[u8]) -> io::Result<()> {
-        self.file.write_all(index)?;
-        self.hasher.update(index);
-        self.bytes += len64(index.len());
-        // Releases what was reserved and not used.
-        self.file.set_len(self.bytes)?;
-        self.file.sync_all()
-    }
-}
-
-fn write_all_vectored(file: &mut File, fragment: &Fragment) -> io::Result<()> {
-    let pieces: Vec<&[u8]> = std::iter::once(&fragment.head[..])
-        .chain(fragment.payload.iter().map(|piece| &piece[..]))
-        .collect();
-    // Linux takes at most 1024 slices at a time (IOV_MAX).
-    for some in pieces.chunks(1024) {
-        let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
-        let mut rest = &mut slices[..];
-        while !rest.is_empty() {
-            match file.write_vectored(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A file's name is on disk only once its folder is synced. Windows has no such call and needs none (NTFS
-/// journals names).
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-fn len64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

@@ -21,9 +21,11 @@ use crate::outbox::Outbox;
 const RETRY: Duration = Duration::from_millis(250);
 
 /// What the hub asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HubCommand {
     Watch(StreamKind, bool),
+    /// About recording: any message that has no variant of its own here.
+    Record(ToRecorder),
     Stop,
 }
 
@@ -63,6 +65,22 @@ impl HubLink {
     pub(crate) fn live(&self, stream: StreamKind, message: ToHub, payload: Bytes) {
         self.with(|outbox| outbox.live(stream, message, payload));
         self.filled.notify_one();
+    }
+
+    /// What would be sent to a hub.
+    #[cfg(test)]
+    pub(crate) fn said(&self) -> Vec<ToHub> {
+        self.with(|outbox| {
+            std::iter::from_fn(|| outbox.pop()).map(|(message, _)| message).collect()
+        })
+    }
+
+    /// As if a hub were there.
+    #[cfg(test)]
+    pub(crate) fn connected() -> Self {
+        let link = Self::default();
+        link.with(|outbox| outbox.connected(ToHub::Heartbeat { streams: Vec::new() }));
+        link
     }
 
     /// Waits until everything was sent, or the deadline.
@@ -139,6 +157,7 @@ impl HubLink {
                         ToRecorder::Subscribe(stream) => HubCommand::Watch(stream, true),
                         ToRecorder::Unsubscribe(stream) => HubCommand::Watch(stream, false),
                         ToRecorder::Stop => HubCommand::Stop,
+                        order => HubCommand::Record(order),
                     };
                     commands.say(command).await?;
                 }
@@ -158,4 +177,17 @@ impl HubLink {
 async fn connect(socket: &str) -> anyhow::Result<LocalSocketStream> {
     let name = socket.to_fs_name::<GenericFilePath>().context("the hub's socket name")?;
     LocalSocketStream::connect(name).await.context("connect to the hub")
+}
+
+#[cfg(test)]
+impl HubLink {
+    /// As if a hub were there.
+    pub(crate) fn listen(&self) {
+        self.with(|outbox| outbox.connected(ToHub::Heartbeat { streams: Vec::new() }));
+    }
+
+    /// What it would have heard since it was last asked.
+    pub(crate) fn heard(&self) -> Vec<ToHub> {
+        self.with(|outbox| std::iter::from_fn(|| outbox.pop()).map(|(said, _)| said).collect())
+    }
 }

@@ -1,10 +1,15 @@
 //! What the two recorder programs differ in: how a camera is opened and probed.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tarsier_ingest::{Source, SourceError};
 use tarsier_types::{Credentials, SystemClock};
 use tarsier_wire::{ProbeReport, ProbeRequest, StreamConfig};
+
+/// For the sources' own patience between two pictures. Whether a stream is alive is decided by the `reconnect` brain,
+/// which knows the pace of each camera; this is for a brain that is not asked.
+pub const SILENCE: Duration = Duration::from_secs(330);
 
 /// A way to open cameras.
 pub trait OpenSource: Send + Sync + 'static {

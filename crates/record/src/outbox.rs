@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use tarsier_reconnect::EventKind;
 use tarsier_types::StreamKind;
 use tarsier_wire::{LinkState, ToHub};
 
@@ -20,7 +21,19 @@ struct Standing {
     link: Option<LinkState>,
     opened: Option<ToHub>,
     parts: Vec<ToHub>,
-    disk: Option<String>,
+    /// The problem, while there is one: the message as it was said.
+    disk: Option<ToHub>,
+    connection: Option<ToHub>,
+}
+
+/// What happened while no hub was there is told to the next one; the rest is of no use later.
+fn outlives_hub(fact: &ToHub) -> bool {
+    match fact {
+        ToHub::SegmentClosed { .. } | ToHub::Gap { .. } => true,
+        // Attempts are counted, not kept.
+        ToHub::Reconnection { event, .. } => event.kind != EventKind::Attempt,
+        _ => false,
+    }
 }
 
 /// A message and its payload.
@@ -46,11 +59,8 @@ impl Outbox {
         self.facts.extend(kept);
         for (stream, standing) in &self.standing {
             let link = standing.link.clone().map(|state| ToHub::Link { stream: *stream, state });
-            let problem = standing
-                .disk
-                .clone()
-                .map(|text| ToHub::Disk { stream: *stream, problem: Some(text) });
-            self.facts.extend(link.into_iter().chain(problem));
+            self.facts.extend(link.into_iter().chain(standing.disk.clone()));
+            self.facts.extend(standing.connection.clone());
             self.facts.extend(standing.opened.iter().chain(&standing.parts).cloned());
         }
     }
@@ -59,7 +69,7 @@ impl Outbox {
     pub(crate) fn disconnected(&mut self) {
         self.is_connected = false;
         self.forget_live();
-        self.facts.retain(|fact| matches!(fact, ToHub::SegmentClosed { .. } | ToHub::Gap { .. }));
+        self.facts.retain(outlives_hub);
     }
 
     fn forget_live(&mut self) {
@@ -71,8 +81,10 @@ impl Outbox {
     /// Something that happened.
     pub(crate) fn fact(&mut self, fact: ToHub) {
         self.remember(&fact);
-        let outlives_hub = matches!(fact, ToHub::SegmentClosed { .. } | ToHub::Gap { .. });
-        if !self.is_connected && !outlives_hub {
+        if self.is_said_already(&fact) {
+            return;
+        }
+        if !self.is_connected && !outlives_hub(&fact) {
             return;
         }
         if self.facts.len() >= FACTS {
@@ -82,13 +94,25 @@ impl Outbox {
         self.facts.push_back(fact);
     }
 
+    /// A disk that is full is tried every 2 s: a hub that is slow need not hear the same each time.
+    fn is_said_already(&self, fact: &ToHub) -> bool {
+        let ToHub::Disk { stream: of, .. } = fact else { return false };
+        let is_its_disk =
+            |known: &&ToHub| matches!(known, ToHub::Disk { stream, .. } if stream == of);
+        self.facts.iter().rev().find(is_its_disk) == Some(fact)
+    }
+
     fn remember(&mut self, fact: &ToHub) {
         match fact {
             ToHub::Link { stream, state } => {
                 self.standing.entry(*stream).or_default().link = Some(state.clone());
             }
-            ToHub::Disk { stream, problem } => {
-                self.standing.entry(*stream).or_default().disk.clone_from(problem);
+            ToHub::Disk { stream, problem, .. } => {
+                self.standing.entry(*stream).or_default().disk =
+                    problem.is_some().then(|| fact.clone());
+            }
+            ToHub::ConnectionState { stream, .. } => {
+                self.standing.entry(*stream).or_default().connection = Some(fact.clone());
             }
             ToHub::SegmentOpened { stream, .. } => {
                 let standing = self.standing.entry(*stream).or_default();
@@ -155,6 +179,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use tarsier_reconnect::{FailureReason, ReconnectionEvent};
     use tarsier_types::{Dts, GapReason, Pts, Ticks, Track, UtcMs, UtcRange};
 
     use super::*;
@@ -236,6 +261,23 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_stays_full_is_said_once_to_a_slow_hub_and_its_changes_all() {
+        let disk = |problem: Option<&str>| ToHub::Disk {
+            stream: StreamKind::Main,
+            problem: problem.map(str::to_owned),
+            tier_id: "t".to_owned(),
+        };
+        let mut outbox = Outbox::default();
+        outbox.connected(beat());
+        for problem in [Some("full"), Some("full"), None, Some("full"), Some("full")] {
+            outbox.fact(disk(problem));
+        }
+        let said: Vec<ToHub> =
+            std::iter::from_fn(|| outbox.pop()).skip(1).map(|(fact, _)| fact).collect();
+        assert_eq!(said, [disk(Some("full")), disk(None), disk(Some("full"))]);
+    }
+
+    #[test]
     fn a_new_hub_hears_about_the_open_file_again() {
         let mut outbox = Outbox::default();
         let state = LinkState::Connecting { attempt: 1 };
@@ -247,5 +289,28 @@ mod tests {
         outbox.connected(beat());
         outbox.pop();
         assert_eq!(outbox.pop().map(|(m, _)| m), Some(link));
+    }
+
+    #[test]
+    fn incidents_of_the_time_without_a_hub_are_told_to_the_next_and_attempts_are_not() {
+        let event = |kind| ToHub::Reconnection {
+            stream: StreamKind::Main,
+            event: ReconnectionEvent {
+                kind,
+                at: UtcMs(0),
+                attempt: 1,
+                reason: FailureReason::Timeout,
+                error: None,
+                duration_ms: 0,
+            },
+        };
+        let mut outbox = Outbox::default();
+        for kind in [EventKind::Started, EventKind::Attempt, EventKind::Succeeded] {
+            outbox.fact(event(kind));
+        }
+        outbox.connected(beat());
+        outbox.pop();
+        let said: Vec<ToHub> = std::iter::from_fn(|| outbox.pop()).map(|(said, _)| said).collect();
+        assert_eq!(said, [event(EventKind::Started), event(EventKind::Succeeded)]);
     }
 }

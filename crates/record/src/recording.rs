@@ -1,77 +1,135 @@
 //! Brain: what goes into which file, and which spans have no footage, and why.
 //!
-//! In come what a source gives and what the disk says; out come files to open, fragments to write, files to
-//! close, gaps. What does not belong here: the disk, the hub, time.
+//! In come what a source gives, what is wanted ([`Want`]) and what the disk says; out come files to open, fragments to
+//! write, files to close, gaps. What is in no file is in [`Memory`] for a while: a pre-roll, a disk that comes back
+//! and a process that takes over begin with it. What does not belong here: the disk, the hub, time.
+
+mod action;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tarsier_ingest::{Anchor, SourceEvent};
 use tarsier_segment::{Cut, Cutter, Fragment, FragmentBuilder, origin_of};
 use tarsier_types::{AccessUnit, GapReason, ParameterSets, Pts, Ticks, Track, UtcMs, UtcRange};
 use tarsier_wire::RecordingMode;
 
-/// A hole shorter than this between two files is the rounding of their milliseconds, not missing footage.
-const SEAM_MS: i64 = 2;
+pub(crate) use self::action::{Action, Takeover};
+use crate::absence::Absence;
+use crate::handover::Seen;
+use crate::lateness::Lateness;
+use crate::memory::{Gop, Kept, Memory};
+use crate::want::Want;
 
-/// What to do next.
-#[derive(Debug)]
-pub(crate) enum Action {
-    Open {
-        start: UtcMs,
-        parameters: ParameterSets,
-        continues: bool,
-    },
-    Write(Fragment),
-    Close,
-    Gap {
-        range: UtcRange,
-        reason: GapReason,
-    },
-    /// So many units could not be kept.
-    Lost {
-        units: u32,
-    },
-}
+/// Memory for what is in no file: a minute of a 8 Mbit/s camera.
+const MEMORY_BYTES: usize = 64 << 20;
+
+/// A file that is not wanted any more ends with its GOP, so that a pre-roll can go on there; a GOP that does not end
+/// within this time is cut.
+const TAIL_MS: i64 = 10_000;
+/// A stall that a connection outlives, and the drift of a line.
+const MOST_LATE_MS: i64 = 10_000;
+const MOST_EARLY_MS: i64 = 2_000;
+/// A pre-roll that lacks less than a picture or two is whole.
+const SHORT_MS: i64 = 200;
 
 /// The recording of one stream.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    mode: RecordingMode,
+    want: Want,
     cutter: Cutter,
-    parameters: Option<ParameterSets>,
+    parameters: Option<Arc<ParameterSets>>,
     anchor: Option<Anchor>,
+    lateness: Lateness,
+    /// Counts whatever makes pictures not follow each other, or be decoded differently.
+    run: u32,
     open: Option<Open>,
+    /// The file before the open one: its start and its end.
+    closed: Option<(UtcMs, UtcMs)>,
+    memory: Memory,
     /// Where footage ended, and whether what comes next goes on there.
     last_end: Option<UtcMs>,
+    /// Where footage of an earlier process ends.
+    floor: UtcMs,
     is_unbroken: bool,
-    missing: Option<GapReason>,
+    /// Why there is none since.
+    absence: Absence,
+    /// The end of what came last, and the keyframe that it depends on.
+    seen: UtcMs,
+    keyframe: UtcMs,
+    /// Why the source gives nothing.
+    source_gone: Option<GapReason>,
     /// The disk failed; nothing is begun until it is said to work again.
     is_barred: bool,
-    /// The wall clock was stepped.
-    is_stepped: bool,
+    step: Step,
+    ending: Ending,
     out: VecDeque<Action>,
+}
+
+/// When a picture came by the line of its source; by the clock, where the two are so far apart that the clock was set
+/// and the line does not know it yet. A network that stalls makes pictures late, and nothing makes them early.
+fn came(by_line: UtcMs, arrived: UtcMs) -> UtcMs {
+    if (-MOST_LATE_MS..=MOST_EARLY_MS).contains(&by_line.millis_since(arrived)) {
+        by_line
+    } else {
+        arrived
+    }
+}
+
+/// The wall clock was stepped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    No,
+    /// The line begins anew at the next keyframe.
+    Pending,
+    /// It has: a hole before the next file may be the step's doing.
+    Done,
+}
+
+/// Whether another process goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Open,
+    /// From the first keyframe at or after that moment.
+    At(UtcMs),
+    Over,
 }
 
 #[derive(Debug)]
 struct Open {
     start: UtcMs,
+    run: u32,
+    /// Not wanted from then on, as far as is known.
+    until: UtcMs,
+    parameters: Arc<ParameterSets>,
     builder: FragmentBuilder,
     written: Ticks,
 }
 
 impl Recording {
-    pub(crate) fn new(mode: RecordingMode, segment_seconds: u32) -> Self {
+    pub(crate) fn new(want: Want, segment_seconds: u32) -> Self {
         Self {
-            mode,
+            want,
             cutter: Cutter::new(segment_seconds),
             parameters: None,
             anchor: None,
+            lateness: Lateness::default(),
+            run: 0,
             open: None,
+            closed: None,
+            memory: Memory::new(MEMORY_BYTES),
             last_end: None,
+            floor: UtcMs(i64::MIN),
             is_unbroken: false,
-            missing: None,
+            absence: Absence::default(),
+            seen: UtcMs(0),
+            keyframe: UtcMs(0),
+            source_gone: None,
             is_barred: false,
-            is_stepped: false,
+            step: Step::No,
+            ending: Ending::Open,
             out: VecDeque::new(),
         }
     }
@@ -80,14 +138,15 @@ impl Recording {
     pub(crate) fn source(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Parameters(parameters) => {
-                if self.parameters.as_ref() != Some(&parameters) {
-                    self.end_file(true);
+                if self.parameters.as_deref() != Some(&parameters) {
+                    self.end_run(true);
+                    self.parameters = Some(Arc::new(parameters));
                 }
-                self.parameters = Some(parameters);
             }
             SourceEvent::NewRun { zero } => {
-                self.end_file(false);
+                self.end_run(false);
                 self.anchor = Some(Anchor::new(zero));
+                self.lateness = Lateness::default();
             }
             SourceEvent::Unit(unit) => self.unit(unit),
             SourceEvent::Anomaly(_) => {}
@@ -96,25 +155,129 @@ impl Recording {
 
     /// The source ended: what was gathered is written, and until the next picture there is a gap.
     pub(crate) fn ended(&mut self, reason: GapReason) {
-        self.end_file(false);
-        self.missing.get_or_insert(reason);
+        self.end_run(false);
+        self.source_gone.get_or_insert(reason);
+        self.explain(self.seen);
     }
 
-    /// The disk failed: what is gathered is lost, and nothing is begun until [`Self::disk_works`].
-    pub(crate) fn disk_failed(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.last_end = Some(open.start + open.written);
-            self.out.push_back(Action::Lost { units: open.builder.units() });
+    /// The process ends now: what is known of the time without footage is told.
+    pub(crate) fn stop(&mut self, now: UtcMs) {
+        if self.ending == Ending::Over {
+            return;
         }
-        self.cutter.segment_ended();
-        self.is_unbroken = false;
-        self.is_barred = true;
-        self.missing = Some(GapReason::Disk);
+        let was_writing = self.open.is_some();
+        self.end_run(false);
+        self.source_gone.get_or_insert(GapReason::Recorder);
+        self.explain(self.seen);
+        self.lose_memory();
+        if let Some(end) = self.last_end.take().filter(|_| !was_writing) {
+            for (range, reason) in self.absence.end(end, now, GapReason::Recorder) {
+                self.out.push_back(Action::Gap { range, reason });
+            }
+        }
     }
 
-    /// Files may be begun again.
-    pub(crate) fn disk_works(&mut self) {
+    /// Another mode from now on: what is not wanted any more ends at once, what is wanted begins with the GOP that is
+    /// in memory, or with the next keyframe.
+    pub(crate) fn mode(&mut self, mode: RecordingMode, now: UtcMs) {
+        self.want.mode(mode, now);
+        self.wishes_changed(now);
+    }
+
+    /// Something happens.
+    pub(crate) fn event(&mut self, event: UtcRange, now: UtcMs) {
+        self.want.event(event);
+        self.wishes_changed(now);
+    }
+
+    /// Earlier processes have recorded until then: no file begins before, whatever the clock says now.
+    pub(crate) fn recorded_until(&mut self, end: UtcMs) {
+        self.floor = self.floor.max(end);
+    }
+
+    /// From the next segment on.
+    pub(crate) fn segment_seconds(&mut self, seconds: u32) {
+        self.cutter.segment_seconds(seconds);
+    }
+
+    /// Records from the first keyframe at or after that moment on.
+    pub(crate) fn begin_at(&mut self, at: UtcMs, takeover: Takeover, now: UtcMs) {
+        if !self.want.is_standby() {
+            return;
+        }
+        let at = at.plus_millis(-self.lateness.millis());
+        self.want.begin_at(at);
+        let knows_the_keyframe_before =
+            self.memory.gops().any(|gop| gop.run == self.run && gop.range(now).start < at);
+        self.is_unbroken = takeover == Takeover::Agreed && knows_the_keyframe_before;
+        self.wishes_changed(now);
+    }
+
+    /// Another process records from the first keyframe at or after that moment on.
+    pub(crate) fn end_at(&mut self, at: UtcMs) {
+        if self.ending != Ending::Over {
+            self.ending = Ending::At(at);
+        }
+    }
+
+    /// The disk failed in the file that began at `file`; what is before `durable` is safe.
+    pub(crate) fn disk_failed(&mut self, file: UtcMs, durable: UtcMs) {
+        match self.open.take_if(|open| open.start == file) {
+            Some(open) => {
+                self.out.push_back(Action::Lost { units: open.builder.units() });
+                self.last_end = Some(durable);
+                self.bar(durable);
+            }
+            None => self.closed_file_failed(file, durable),
+        }
+    }
+
+    /// So much waits for the disk that this fragment of the file cannot wait as well: it is lost, and whatever was to
+    /// follow it in files.
+    pub(crate) fn disk_is_behind(&mut self, file: UtcMs, refused: &Fragment) {
+        let mut units = refused.units;
+        for action in std::mem::take(&mut self.out) {
+            match action {
+                Action::Write { fragment, .. } => units += fragment.units,
+                Action::Open { .. } | Action::Close => {}
+                other => self.out.push_back(other),
+            }
+        }
+        units += self.open.take().map_or(0, |open| open.builder.units());
+        self.out.push_back(Action::Lost { units });
+        let end = file + refused.start;
+        self.last_end = Some(end);
+        self.out.push_back(Action::Close);
+        self.bar(end);
+    }
+
+    /// Files may be begun again: what is in memory comes first.
+    pub(crate) fn disk_works(&mut self, now: UtcMs) {
         self.is_barred = false;
+        self.explain(now);
+        self.catch_up(now);
+    }
+
+    /// Time has passed: what is wanted may have changed by itself, whether pictures come or not.
+    pub(crate) fn tick(&mut self, now: UtcMs) {
+        self.want.clock(now);
+        self.explain(now);
+    }
+
+    /// The next keyframe begins a file, whatever the clock says: the disk of this one hangs, and there is another.
+    pub(crate) fn leave_file(&mut self) {
+        self.cutter.parameters_changed();
+    }
+
+    /// Nothing is begun until the disk works.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.is_barred
+    }
+
+    /// How far back from its newest picture memory reaches, in milliseconds.
+    pub(crate) fn memory_ms(&self) -> u32 {
+        let span = self.memory.oldest().map_or(0, |oldest| self.seen.millis_since(oldest));
+        u32::try_from(span.max(0)).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn poll(&mut self) -> Option<Action> {
@@ -123,26 +286,28 @@ impl Recording {
 
     fn unit(&mut self, unit: AccessUnit) {
         let Some(at) = self.place(&unit) else { return };
-        if self.mode == RecordingMode::Off {
-            return;
+        let is_keyframe = unit.track == Track::Video && unit.is_keyframe;
+        // The other process has a line of its own: what counts is when pictures come.
+        let came = came(at.plus_millis(self.lateness.millis()), unit.arrived);
+        match self.ending {
+            Ending::At(end) if is_keyframe && came >= end => return self.hand_over(&unit),
+            Ending::Over => return,
+            Ending::Open | Ending::At(_) => {}
         }
-        if self.is_barred {
-            self.out.push_back(Action::Lost { units: 1 });
-            return;
+        self.source_gone = None;
+        if unit.track == Track::Video {
+            self.seen = self.seen.max(at + unit.duration);
         }
-        match self.cutter.handle(&unit, at) {
-            Cut::Nothing => {}
-            Cut::Fragment => self.end_fragment(Some(&unit)),
-            Cut::Segment => {
-                self.end_fragment(Some(&unit));
-                self.close(true);
-                self.begin(&unit, at);
-            }
+        if is_keyframe {
+            self.keyframe = at;
         }
-        match &mut self.open {
-            Some(open) => open.builder.push(unit),
-            // Before the first keyframe there is nothing that a player could begin with.
-            None => self.out.push_back(Action::Lost { units: 1 }),
+        self.end_if_unwanted(at, is_keyframe);
+        if self.open.is_some() {
+            self.record(unit, at);
+        } else {
+            self.keep(&unit, at);
+            self.explain(at);
+            self.catch_up(at);
         }
     }
 
@@ -151,35 +316,258 @@ impl Recording {
     fn place(&mut self, unit: &AccessUnit) -> Option<UtcMs> {
         let anchor = self.anchor.as_mut()?;
         if unit.track == Track::Video {
-            if anchor.observe(unit.pts, unit.arrived).is_step() && !self.is_stepped {
-                self.is_stepped = true;
-                self.missing = Some(GapReason::Unknown);
+            if anchor.observe(unit.pts, unit.arrived).is_step() && self.step != Step::Pending {
+                self.step = Step::Pending;
                 self.cutter.parameters_changed();
             }
-            if self.is_stepped && unit.is_keyframe {
-                self.is_stepped = false;
+            if self.step == Step::Pending && unit.is_keyframe {
+                self.step = Step::Done;
+                self.run = self.run.wrapping_add(1);
+                if let Some(open) = &mut self.open {
+                    open.run = self.run;
+                }
                 *anchor = Anchor::new(unit.arrived.plus_millis(-(unit.pts - Pts(0)).to_millis()));
+                self.lateness = Lateness::default();
+                self.seen = anchor.utc_of(unit.pts);
             }
+            let late_ms = unit.arrived.millis_since(anchor.utc_of(unit.pts));
+            if self.want.is_standby() && late_ms < 0 {
+                // The camera sent its first pictures from its buffer: the line is put right before anything is said.
+                *anchor = Anchor::new(anchor.utc_of(Pts(0)).plus_millis(late_ms));
+                self.memory.shift(late_ms);
+                self.seen = self.seen.plus_millis(late_ms);
+                self.lateness = Lateness::default();
+            }
+            self.lateness.observe(anchor.utc_of(unit.pts), unit.arrived);
         }
         Some(anchor.utc_of(unit.pts))
     }
 
-    fn begin(&mut self, unit: &AccessUnit, at: UtcMs) {
-        let Some(parameters) = self.parameters.clone() else { return };
-        // Two files of a stream never overlap, whatever the clocks did.
-        let start = self.last_end.map_or(at, |end| at.max(end));
-        if let Some(end) = self.last_end
-            && start.millis_since(end) > SEAM_MS
-        {
-            let reason = self.missing.take().unwrap_or(GapReason::Camera);
-            self.out.push_back(Action::Gap { range: UtcRange::new(end, start), reason });
+    /// In no file: into memory.
+    fn keep(&mut self, unit: &AccessUnit, at: UtcMs) {
+        let is_wanted = self.want.is_wanted(at);
+        let kept = match &self.parameters {
+            Some(parameters) => self.memory.push(unit, at, self.run, parameters),
+            None => Kept::No,
+        };
+        // While the disk fails, all that fits is kept for its return.
+        if !(self.is_barred && is_wanted) {
+            self.memory.trim(at.plus_millis(-self.want.memory_ms()));
         }
-        self.missing = None;
+        let let_go = self.memory.let_go();
+        if let Some(oldest) = self.memory.oldest() {
+            self.want.forget_before(oldest);
+        }
+        let lost = u32::from(kept == Kept::No) + if self.is_barred { let_go } else { 0 };
+        if is_wanted && lost > 0 {
+            self.out.push_back(Action::Lost { units: lost });
+        }
+        if self.want.is_standby() && unit.track == Track::Video && unit.is_keyframe {
+            let came = at.plus_millis(self.lateness.millis());
+            self.out.push_back(Action::Standby(Seen::Keyframe(came)));
+        }
+    }
+
+    /// Into the file that is open.
+    fn record(&mut self, unit: AccessUnit, at: UtcMs) {
+        match self.cutter.handle(&unit, at) {
+            Cut::Nothing => {}
+            Cut::Fragment => self.end_fragment(Some(&unit)),
+            Cut::Segment => {
+                self.end_fragment(Some(&unit));
+                if let Some(ended) = self.close(true) {
+                    self.begin(&unit, at, ended.run, ended.until, ended.parameters);
+                }
+            }
+        }
+        if let Some(open) = &mut self.open {
+            open.builder.push(unit);
+        }
+    }
+
+    /// Writes what of memory is wanted, if a file may be begun.
+    fn catch_up(&mut self, now: UtcMs) {
+        if self.is_barred || self.open.is_some() || self.ending == Ending::Over {
+            return;
+        }
+        let is_wanted = |gop: &Gop| self.want.around(gop.range(now)).is_some();
+        let Some(first) = self.memory.gops().position(is_wanted) else { return };
+        if first == 0 {
+            self.say_if_shortened();
+        }
+        for gop in self.memory.take() {
+            self.replay(gop, now);
+        }
+        if self.open.as_ref().is_some_and(|open| open.run != self.run) {
+            // Its source has ended meanwhile: what comes next does not go on there.
+            self.end_file(false);
+            self.explain(self.seen);
+        }
+    }
+
+    fn replay(&mut self, gop: Gop, now: UtcMs) {
+        let range = gop.range(now);
+        self.end_if_unwanted(range.start, true);
+        if self.open.as_ref().is_some_and(|open| open.run != gop.run) {
+            self.end_file(false);
+        }
+        if self.open.is_none() {
+            let (Some(wanted), Some((first, at))) = (self.want.around(range), gop.units.first())
+            else {
+                self.memory.put_back(gop);
+                return;
+            };
+            // What lies before it can be in no file any more.
+            self.memory.take();
+            self.begin(first, *at, gop.run, wanted.end, Arc::clone(&gop.parameters));
+            // The cutter must hear of the first unit as of any other; with nothing open it says `Segment`.
+            let _ = self.cutter.handle(first, *at);
+            if let Some(open) = &mut self.open {
+                open.builder.push(first.clone());
+            }
+            self.go_on(gop.units.into_iter().skip(1));
+        } else {
+            self.go_on(gop.units.into_iter());
+        }
+    }
+
+    fn go_on(&mut self, units: impl Iterator<Item = (AccessUnit, UtcMs)>) {
+        for (unit, at) in units {
+            self.end_if_unwanted(at, false);
+            if self.open.is_none() {
+                return;
+            }
+            self.record(unit, at);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        unit: &AccessUnit,
+        at: UtcMs,
+        run: u32,
+        until: UtcMs,
+        parameters: Arc<ParameterSets>,
+    ) {
+        // Two files of a stream never overlap, whatever the clocks did.
+        let start = self.last_end.map_or(at, |end| at.max(end)).max(self.floor);
+        if let Some(end) = self.last_end {
+            let unknown = match self.step {
+                Step::Done => GapReason::Clock,
+                Step::No | Step::Pending => GapReason::Camera,
+            };
+            for (range, reason) in self.absence.end(end, start, unknown) {
+                self.out.push_back(Action::Gap { range, reason });
+            }
+        }
+        self.absence.clear();
+        if self.step == Step::Done {
+            self.step = Step::No;
+        }
         let audio_rate_hz = parameters.audio.as_ref().map_or(0, |audio| audio.sample_rate_hz);
         let continues = std::mem::replace(&mut self.is_unbroken, false);
         let builder = FragmentBuilder::new(origin_of(unit), audio_rate_hz);
-        self.open = Some(Open { start, builder, written: Ticks(0) });
+        let written = Ticks(0);
+        let known = Arc::clone(&parameters);
+        self.open = Some(Open { start, run, until, parameters: known, builder, written });
         self.out.push_back(Action::Open { start, parameters, continues });
+    }
+
+    /// What was wished for has changed.
+    fn wishes_changed(&mut self, now: UtcMs) {
+        if let Some(open) = &mut self.open {
+            let gop = UtcRange::new(self.keyframe.min(now), self.seen.max(now).plus_millis(1));
+            match self.want.goes_on(gop) {
+                Some(wanted) => open.until = wanted.end,
+                None => self.end_file(false),
+            }
+        }
+        self.explain(if self.open.is_none() { now.max(self.seen) } else { now });
+        self.catch_up(now);
+    }
+
+    fn end_if_unwanted(&mut self, at: UtcMs, is_keyframe: bool) {
+        let tail = if is_keyframe { 0 } else { TAIL_MS };
+        let is_over = |open: &&mut Open| at.0.saturating_sub(tail) >= open.until.0;
+        let Some(open) = self.open.as_mut().filter(is_over) else { return };
+        if let Some(wanted) = self.want.goes_on(UtcRange::new(at, at.plus_millis(1))) {
+            open.until = wanted.end;
+        } else {
+            self.end_file(false);
+            self.explain(at);
+        }
+    }
+
+    /// Takes note of why nothing is recorded now, if nothing is.
+    fn explain(&mut self, at: UtcMs) {
+        if self.open.is_some() {
+            return;
+        }
+        let reason = if self.want.is_wanted(at) {
+            if self.is_barred { Some(GapReason::Disk) } else { self.source_gone }
+        } else {
+            Some(GapReason::Planned)
+        };
+        if let Some(reason) = reason {
+            self.absence.because(at, reason);
+        }
+    }
+
+    fn bar(&mut self, end: UtcMs) {
+        self.cutter.segment_ended();
+        self.is_unbroken = false;
+        self.is_barred = true;
+        self.absence.clear();
+        self.absence.because(end, GapReason::Disk);
+        self.explain(self.seen.max(end));
+    }
+
+    /// A file that was thought to be whole lost its end; the one after it, if there is one, goes on.
+    fn closed_file_failed(&mut self, file: UtcMs, durable: UtcMs) {
+        let Some((_, end)) = self.closed.filter(|(start, end)| *start == file && durable < *end)
+        else {
+            return;
+        };
+        if let Some(open) = &self.open {
+            let range = UtcRange::new(durable, end.min(open.start));
+            self.out.push_back(Action::Gap { range, reason: GapReason::Disk });
+        } else {
+            self.last_end = Some(durable);
+            self.absence.began(durable, GapReason::Disk);
+            self.is_unbroken = false;
+            self.is_barred = true;
+        }
+    }
+
+    /// An event may ask for more than memory holds: by its bound, or because the camera came only just now.
+    fn say_if_shortened(&mut self) {
+        let Some(oldest) = self.memory.oldest().filter(|_| self.want.is_on_event()) else { return };
+        let Some(wanted) = self.want.around(UtcRange::new(oldest.plus_millis(-1), oldest)) else {
+            return;
+        };
+        let from = self.last_end.map_or(wanted.start, |end| wanted.start.max(end));
+        let by_ms = oldest.millis_since(from);
+        if by_ms > SHORT_MS {
+            self.out.push_back(Action::Shortened { by_ms });
+        }
+    }
+
+    fn hand_over(&mut self, next: &AccessUnit) {
+        self.end_fragment(Some(next));
+        self.close(true);
+        self.cutter.segment_ended();
+        self.lose_memory();
+        self.ending = Ending::Over;
+        self.out.push_back(Action::HandedOver);
+    }
+
+    /// What waited for the disk is lost when the process ends before the disk comes back.
+    fn lose_memory(&mut self) {
+        let gops = self.memory.take();
+        if self.is_barred {
+            let units = gops.iter().map(Gop::count).sum();
+            self.out.push_back(Action::Lost { units });
+        }
     }
 
     fn end_fragment(&mut self, next: Option<&AccessUnit>) {
@@ -187,16 +575,18 @@ impl Recording {
         let next_dts = next.filter(|unit| unit.track == Track::Video).map(|unit| unit.dts);
         if let Some(fragment) = open.builder.take(next_dts) {
             open.written = fragment.start + fragment.duration;
-            self.out.push_back(Action::Write(fragment));
+            self.out.push_back(Action::Write { file: open.start, fragment });
         }
     }
 
-    fn close(&mut self, is_unbroken: bool) {
-        if let Some(open) = self.open.take() {
-            self.last_end = Some(open.start + open.written);
-            self.is_unbroken = is_unbroken;
-            self.out.push_back(Action::Close);
-        }
+    fn close(&mut self, is_unbroken: bool) -> Option<Open> {
+        let open = self.open.take()?;
+        let end = open.start + open.written;
+        self.last_end = Some(end);
+        self.closed = Some((open.start, end));
+        self.is_unbroken = is_unbroken;
+        self.out.push_back(Action::Close);
+        Some(open)
     }
 
     fn end_file(&mut self, is_unbroken: bool) {
@@ -204,139 +594,15 @@ impl Recording {
         self.close(is_unbroken);
         self.cutter.segment_ended();
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use tarsier_types::{Codec, Dts, VideoParameters};
-
-    use super::*;
-
-    fn parameters(width: u16) -> ParameterSets {
-        let video = VideoParameters {
-            codec: Codec::H264,
-            rfc6381: "avc1.64001f".to_owned(),
-            width,
-            height: 90,
-            nominal_millifps: Some(1000),
-            sample_entry: Bytes::from_static(b"\0\0\0\x08avc1"),
-        };
-        ParameterSets { video, audio: None }
-    }
-
-    /// One picture a second, segments of 4 s, the camera's first picture at 10:00:01 (1 s after a multiple).
-    /// `K` keyframe, `f` other picture; `n` a new run after 5 s of nothing; `p` new parameter sets; `e` the
-    /// source ended (network); `d` the disk failed; `w` it works again; `+` the wall clock was put an hour ahead.
-    /// Answers: `[` a file opened at that second (`[+` going on without a break), letters of its fragments,
-    /// `]` closed; `!n` n units lost; `{a-b reason}` a gap.
-    fn run(script: &str) -> String {
-        let mut recording = Recording::new(RecordingMode::Continuous, 4);
-        let (mut second, mut run_start, mut width, mut stepped_by) = (1_i64, 1_i64, 160_u16, 0_i64);
-        recording.source(SourceEvent::Parameters(parameters(width)));
-        recording.source(SourceEvent::NewRun { zero: UtcMs(1000) });
-        let mut said = String::new();
-        for letter in script.chars() {
-            match letter {
-                'n' => {
-                    second += 5;
-                    run_start = second;
-                    recording.source(SourceEvent::NewRun { zero: UtcMs(second * 1000) });
-                }
-                'p' => {
-                    width += 160;
-                    recording.source(SourceEvent::Parameters(parameters(width)));
-                }
-                'e' => recording.ended(GapReason::Network),
-                'd' => recording.disk_failed(),
-                'w' => recording.disk_works(),
-                '+' => stepped_by = 3600,
-                letter => {
-                    let ticks = (second - run_start) * Ticks::PER_SECOND;
-                    let unit = AccessUnit {
-                        track: Track::Video,
-                        pts: Pts(ticks),
-                        dts: Dts(ticks),
-                        duration: Ticks(Ticks::PER_SECOND),
-                        is_keyframe: letter == 'K',
-                        arrived: UtcMs((second + stepped_by) * 1000),
-                        data: Bytes::from_static(b"\0\0\0\x01\x65"),
-                    };
-                    second += 1;
-                    recording.source(SourceEvent::Unit(unit));
-                }
-            }
-            tell(&mut recording, &mut said);
+    /// What comes next does not follow what came before, or is decoded differently.
+    fn end_run(&mut self, is_unbroken: bool) {
+        self.is_unbroken &= is_unbroken;
+        self.end_file(is_unbroken);
+        self.memory.seal(self.seen);
+        if self.want.is_standby() {
+            self.out.push_back(Action::Standby(Seen::RunEnded));
         }
-        recording.ended(GapReason::Recorder);
-        tell(&mut recording, &mut said);
-        said
-    }
-
-    fn tell(recording: &mut Recording, said: &mut String) {
-        use std::fmt::Write as _;
-        while let Some(action) = recording.poll() {
-            let _ = match action {
-                Action::Open { start, continues, .. } => {
-                    write!(said, "[{}{}:", if continues { "+" } else { "" }, start.0 / 1000)
-                }
-                Action::Write(fragment) => {
-                    let first = if fragment.starts_with_keyframe { "K" } else { "f" };
-                    write!(
-                        said,
-                        "{first}{}",
-                        "f".repeat(usize::try_from(fragment.units).expect("few") - 1)
-                    )
-                }
-                Action::Close => write!(said, "]"),
-                Action::Lost { units } => write!(said, "!{units}"),
-                Action::Gap { range, reason } => {
-                    write!(
-                        said,
-                        "{{{}-{} {}}}",
-                        range.start.0 / 1000,
-                        range.end.0 / 1000,
-                        reason.name()
-                    )
-                }
-            };
-        }
-    }
-
-    #[test]
-    fn files_end_at_the_first_keyframe_behind_a_multiple_and_join_without_a_hole() {
-        assert_eq!(run("KfKfKf"), "[1:KfKf][+5:Kf]");
-    }
-
-    #[test]
-    fn what_comes_before_the_first_keyframe_is_in_no_file() {
-        assert_eq!(run("ffKf"), "!1!1[3:Kf]");
-    }
-
-    #[test]
-    fn an_outage_is_a_gap_with_its_reason() {
-        assert_eq!(run("KfenKf"), "[1:Kf]{3-8 network}[8:Kf]");
-    }
-
-    #[test]
-    fn new_parameter_sets_begin_a_new_file_without_a_gap() {
-        assert_eq!(run("KfpKf"), "[1:Kf][+3:Kf]");
-    }
-
-    #[test]
-    fn a_stepped_wall_clock_begins_a_new_file_at_a_keyframe_and_loses_no_picture() {
-        let calm = "KfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKfKf";
-        let units = |said: &str| said.matches(['K', 'f']).count();
-        let stepped = run(&format!("Kf+{calm}"));
-        assert_eq!(units(&stepped), calm.len() + 2, "every picture is in a file: {stepped}");
-        assert!(
-            stepped.contains("[+3641:"),
-            "what follows the step is where the new clock says: {stepped}"
-        );
-    }
-
-    #[test]
-    fn a_disk_that_fails_leaves_a_gap_and_recording_goes_on_at_the_next_keyframe() {
-        assert_eq!(run("KfdffwfKf"), "[1:K!1!1!1!1{2-6 disk}[6:Kf]");
+        self.run = self.run.wrapping_add(1);
     }
 }

@@ -2,7 +2,7 @@
 
 use tarsier_av::{LibavSource, Timeouts};
 use tarsier_ingest::SourceError;
-use tarsier_record::OpenSource;
+use tarsier_record::{OpenSource, SILENCE};
 use tarsier_types::{Credentials, SystemClock};
 use tarsier_wire::{Engine, ProbeReport, ProbeRequest, StreamConfig};
 
@@ -17,8 +17,8 @@ impl OpenSource for Libav {
         credentials: Option<&Credentials>,
         clock: SystemClock,
     ) -> Result<LibavSource, SourceError> {
-        LibavSource::open(&stream.url, credentials, stream.transport, clock, Timeouts::default())
-            .await
+        let timeouts = Timeouts { pictures: SILENCE, ..Timeouts::default() };
+        LibavSource::open(&stream.url, credentials, stream.transport, clock, timeouts).await
     }
 
     async fn probe(&self, request: &ProbeRequest, clock: SystemClock) -> ProbeReport {

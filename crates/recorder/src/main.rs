@@ -1,7 +1,7 @@
 //! `tarsier-recorder`: one camera by the pure-Rust engine. Links no C media code, which keeps it under 8 MB.
 
 use tarsier_ingest::{RtspSource, SourceError, Timeouts};
-use tarsier_record::OpenSource;
+use tarsier_record::{OpenSource, SILENCE};
 use tarsier_types::{Credentials, SystemClock};
 use tarsier_wire::{Engine, ProbeReport, ProbeRequest, StreamConfig};
 
@@ -16,8 +16,8 @@ impl OpenSource for Rtsp {
         credentials: Option<&Credentials>,
         clock: SystemClock,
     ) -> Result<RtspSource, SourceError> {
-        RtspSource::open(&stream.url, credentials, stream.transport, clock, Timeouts::default())
-            .await
+        let timeouts = Timeouts { pictures: SILENCE, ..Timeouts::default() };
+        RtspSource::open(&stream.url, credentials, stream.transport, clock, timeouts).await
     }
 
     async fn probe(&self, request: &ProbeRequest, clock: SystemClock) -> ProbeReport {

@@ -1,25 +1,43 @@
-//! The one task that owns all that is known of the recorders. It asks the judge, and does what the judge says.
+//! The one task that owns all that is known of the recorders. For each camera it asks `duty`, and does what that says
+//! (`doing`).
+
+mod doing;
+mod recorder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tarsier_types::{CameraId, Clock as _, Mono, Scheme, StreamKind, SystemClock, UtcMs};
-use tarsier_wire::{Engine, ExitCode, PROTOCOL, RecorderConfig, ToHub, ToRecorder};
-use tokio::sync::{mpsc, oneshot};
+use tarsier_reconnect::ConnectionState;
+use tarsier_types::{CameraId, Clock as _, Mono, StreamKind, SystemClock, UtcRange};
+use tarsier_wire::{ExitCode, PROTOCOL, RecorderConfig, RecordingMode, ToRecorder};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::child;
-use crate::judge::{EngineWish, Judge, Verdict};
+use self::recorder::{Connection, Ended, Recorder, readable_by, streams_that};
+use crate::duty::{Duty, Hello, Input, Now, Said, Wanted};
+use crate::ends::Ends;
+use crate::governor::Governor;
+use crate::identity::Identity;
+use crate::judge::EngineWish;
+use crate::process::Process;
+use crate::rules::Rules;
+use crate::running;
 use crate::sample::{Sample, Sampler};
 use crate::supervisor::{RecorderSnapshot, Report, SupervisorOptions};
+use crate::voice::Voice;
 
 /// How long after its start a hub waits for recorders of an earlier one: they try every 250 ms.
 const ADOPTION: Duration = Duration::from_millis(800);
+/// How long a recorder of a camera that is not known yet is kept waiting: the hub may still be reading its cameras.
+const UNKNOWN: Duration = Duration::from_secs(10);
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(250);
+/// Between two looks more than this means that the hub itself stood still.
+const STOOD_STILL: Duration = Duration::from_secs(2);
+/// What a process said last is read before its end counts, if that does not take longer: the hub then knows which of
+/// its files are closed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often processes are measured.
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// How long a recorder may take to close its files when it is replaced.
-const REPLACE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Said by the hub.
 #[derive(Debug)]
@@ -27,8 +45,12 @@ pub(crate) enum Command {
     Set(Box<RecorderConfig>, EngineWish),
     Remove(CameraId),
     Watch(CameraId, StreamKind, bool),
+    Event(CameraId, UtcRange),
+    Rules(Box<Rules>),
+    TierChanged,
     Snapshot(oneshot::Sender<Vec<RecorderSnapshot>>),
     StopAll(oneshot::Sender<()>),
+    Resume(CameraId, StreamKind, Box<ConnectionState>),
 }
 
 /// What happened to processes and connections.
@@ -36,13 +58,15 @@ pub(crate) enum Command {
 pub(crate) enum Event {
     Hello {
         connection: u64,
-        hello: Box<ToHub>,
+        camera: CameraId,
+        hello: Hello,
         commands: mpsc::Sender<ToRecorder>,
-        answer: oneshot::Sender<bool>,
+        voice: watch::Sender<Voice>,
     },
-    Heartbeat {
+    Said {
         camera: CameraId,
         connection: u64,
+        said: Said,
     },
     Disconnected {
         camera: CameraId,
@@ -56,40 +80,24 @@ pub(crate) enum Event {
     },
 }
 
-struct Connection {
-    number: u64,
-    commands: mpsc::Sender<ToRecorder>,
-}
-
-struct Process {
-    pid: u32,
-    is_child: bool,
-    started: UtcMs,
-    sample: Sample,
-    /// Asked to stop; killed when it has not by then.
-    must_end_by: Option<Mono>,
-}
-
-struct Recorder {
-    /// What it should be doing; `None` once the camera is removed.
-    wanted: Option<(RecorderConfig, EngineWish)>,
-    judge: Judge,
-    process: Option<Process>,
-    connection: Option<Connection>,
-    watched: BTreeSet<StreamKind>,
-}
-
 pub(crate) struct Actor {
     options: SupervisorOptions,
     socket: String,
     clock: SystemClock,
     events: mpsc::Sender<Event>,
     reports: mpsc::Sender<Report>,
+    ends: Ends,
     recorders: BTreeMap<CameraId, Recorder>,
+    governor: Governor,
+    /// Of cameras that are not known (yet).
+    strangers: Vec<Event>,
     started: Mono,
     sampler: Sampler,
     sampled: Mono,
-    stopping: Option<oneshot::Sender<()>>,
+    looked: Mono,
+    /// The hub goes down: nobody is adopted any more.
+    is_stopping: bool,
+    stopped: Option<oneshot::Sender<()>>,
 }
 
 impl Actor {
@@ -99,6 +107,7 @@ impl Actor {
         clock: SystemClock,
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
+        ends: Ends,
     ) -> Self {
         let now = clock.mono();
         Self {
@@ -107,11 +116,16 @@ impl Actor {
             clock,
             events,
             reports,
+            ends,
             recorders: BTreeMap::new(),
+            governor: Governor::default(),
+            strangers: Vec::new(),
             started: now,
             sampler: Sampler::new(),
             sampled: now,
-            stopping: None,
+            looked: now,
+            is_stopping: false,
+            stopped: None,
         }
     }
 
@@ -129,343 +143,309 @@ impl Actor {
                     None => return,
                 },
                 Some(event) = events.recv() => self.event(event).await,
-                _ = tick.tick() => {}
+                _ = tick.tick() => self.look().await,
             }
-            self.look().await;
+            self.forget_idle();
         }
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.clock.mono(), utc: self.clock.utc() }
     }
 
     async fn command(&mut self, command: Command) {
         match command {
             Command::Set(config, wish) => self.set(*config, wish).await,
-            Command::Remove(camera) => {
+            Command::Remove(camera) => self.tell(&camera, Input::Unwanted).await,
+            Command::Watch(camera, stream, on) => self.watch(&camera, stream, on),
+            Command::Event(camera, event) => {
                 if let Some(recorder) = self.recorders.get_mut(&camera) {
-                    recorder.wanted = None;
-                    ask_to_stop(recorder, self.clock.mono()).await;
+                    let touching = recorder.happening.filter(|known| event.start <= known.end);
+                    let start = touching.map_or(event.start, |known| known.start.min(event.start));
+                    let end = touching.map_or(event.end, |known| known.end.max(event.end));
+                    recorder.happening = Some(UtcRange::new(start, end));
+                    let (from, until) = (event.start, event.end);
+                    recorder.say_all(&ToRecorder::Event { from, until });
                 }
             }
-            Command::Watch(camera, stream, on) => {
-                if let Some(recorder) = self.recorders.get_mut(&camera) {
-                    if on {
-                        recorder.watched.insert(stream)
-                    } else {
-                        recorder.watched.remove(&stream)
-                    };
-                    let command = if on {
-                        ToRecorder::Subscribe(stream)
-                    } else {
-                        ToRecorder::Unsubscribe(stream)
-                    };
-                    say(recorder, command).await;
-                }
+            Command::Rules(rules) => {
+                self.options.rules = *rules;
+                self.tell_all(|| Input::Rules(*rules)).await;
             }
+            Command::TierChanged => self.tell_all(|| Input::TierChanged).await,
             Command::Snapshot(answer) => {
                 let _ = answer.send(self.snapshot());
             }
-            Command::StopAll(answer) => {
-                let now = self.clock.mono();
-                for recorder in self.recorders.values_mut() {
-                    recorder.wanted = None;
-                    ask_to_stop(recorder, now).await;
+            Command::Resume(camera, stream, state) => {
+                if let Some(config) =
+                    self.recorders.get_mut(&camera).and_then(|recorder| recorder.config.as_mut())
+                {
+                    config.resume.retain(|(kept, _)| *kept != stream);
+                    config.resume.push((stream, *state));
                 }
-                self.stopping = Some(answer);
             }
+            Command::StopAll(answer) => {
+                (self.is_stopping, self.stopped) = (true, Some(answer));
+                self.tell_all(|| Input::Unwanted).await;
+                self.dismiss_strangers();
+            }
+        }
+    }
+
+    fn watch(&mut self, camera: &CameraId, stream: StreamKind, on: bool) {
+        let Some(recorder) = self.recorders.get_mut(camera) else { return };
+        let command = if on {
+            recorder.watched.insert(stream);
+            ToRecorder::Subscribe(stream)
+        } else {
+            recorder.watched.remove(&stream);
+            ToRecorder::Unsubscribe(stream)
+        };
+        if let (Some(pid), ..) = recorder.duty.serving() {
+            recorder.say(pid, command);
         }
     }
 
     async fn set(&mut self, mut config: RecorderConfig, wish: EngineWish) {
         config.hub_socket.clone_from(&self.socket);
-        config.orphan_seconds = self.options.orphan_seconds;
-        config.config_hash = hash(&config, wish);
-        let now = self.clock.mono();
+        for (stream, end) in config.recorded_until.drain(..) {
+            self.ends.reached(&config.camera, stream, end);
+        }
+        let wanted = Wanted {
+            wish,
+            readable: readable_by(&config),
+            identity: Identity::of(&config, wish),
+            recorded: streams_that(&config, |mode| mode == RecordingMode::Continuous),
+            kept: streams_that(&config, |mode| mode != RecordingMode::Off),
+        };
         let camera = config.camera.clone();
-        let judge = Judge::new(wish, readable_by(&config), now);
-        let recorder = self.recorders.entry(camera).or_insert_with(|| Recorder {
-            wanted: None,
-            judge: judge.clone(),
-            process: None,
-            connection: None,
+        let (rules, now) = (self.options.rules, self.clock.mono());
+        let recorder = self.recorders.entry(camera.clone()).or_insert_with(|| Recorder {
+            config: None,
+            duty: Duty::new(camera.clone(), rules, PROTOCOL, now),
+            connections: Vec::new(),
+            children: BTreeSet::new(),
+            processes: BTreeMap::new(),
+            ended: Vec::new(),
             watched: BTreeSet::new(),
+            happening: None,
+            sample: Sample::default(),
         });
-        if recorder.wanted.as_ref().is_some_and(|(old, _)| old.config_hash == config.config_hash) {
+        let changes = recorder.config.as_ref().map(|old| running::changes(old, &config));
+        recorder.config = Some(config);
+        // Those that can be told need not be restarted; those that cannot are soon gone.
+        for change in changes.unwrap_or_default() {
+            recorder.say_all(&change);
+        }
+        self.tell(&camera, Input::Wanted(wanted)).await;
+        let (known, others) = std::mem::take(&mut self.strangers).into_iter().partition(
+            |stranger| matches!(stranger, Event::Hello { camera: of, .. } if *of == camera),
+        );
+        self.strangers = others;
+        for hello in known {
+            self.greet(hello).await;
+        }
+        self.look_at(&camera).await;
+    }
+
+    /// A recorder says who it is.
+    async fn greet(&mut self, event: Event) {
+        let Event::Hello { connection, camera, hello, commands, voice } = event else { return };
+        let Some(recorder) = self.recorders.get_mut(&camera) else {
+            self.strangers.push(Event::Hello { connection, camera, hello, commands, voice });
+            if self.is_stopping || self.clock.mono().since(self.started) > UNKNOWN {
+                self.dismiss_strangers();
+            }
             return;
+        };
+        let pid = hello.pid;
+        // It is connected: it lives, and the number is its own.
+        if !recorder.children.contains(&pid) {
+            recorder.processes.insert(pid, Process::of(pid));
         }
-        recorder.wanted = Some((config, wish));
-        recorder.judge = judge;
-        if recorder.process.is_some() {
-            ask_to_stop(recorder, now).await;
-        }
+        recorder.connections.retain(|known| known.pid != pid);
+        recorder.connections.push(Connection { number: connection, pid, commands, voice });
+        self.tell(&camera, Input::Hello(hello)).await;
     }
 
     async fn event(&mut self, event: Event) {
-        let now = self.clock.mono();
         match event {
-            Event::Hello { connection, hello, commands, answer } => {
-                self.hello(connection, *hello, commands, answer).await;
-            }
-            Event::Heartbeat { camera, connection } => {
-                if let Some(recorder) = self.recorders.get_mut(&camera)
-                    && recorder.connection.as_ref().is_some_and(|c| c.number == connection)
-                {
-                    recorder.judge.heard(now);
+            Event::Hello { .. } => self.greet(event).await,
+            Event::Said { camera, connection, said } => {
+                if let Some(pid) = self.pid_of(&camera, connection) {
+                    self.tell(&camera, Input::Said { pid, said }).await;
                 }
             }
             Event::Disconnected { camera, connection } => {
-                if let Some(recorder) = self.recorders.get_mut(&camera)
-                    && recorder.connection.as_ref().is_some_and(|c| c.number == connection)
-                {
-                    recorder.connection = None;
+                if let Some(pid) = self.pid_of(&camera, connection) {
+                    if let Some(recorder) = self.recorders.get_mut(&camera) {
+                        recorder.connections.retain(|known| known.pid != pid);
+                    }
+                    self.tell(&camera, Input::Disconnected { pid }).await;
+                    self.bury(&camera, |ended| ended.pid == pid).await;
                 }
             }
             Event::Exited { camera, pid, code, status } => {
-                self.exited(&camera, pid, code.and_then(ExitCode::from_code), status).await;
+                let by = self.clock.mono() + LAST_WORDS;
+                let Some(recorder) = self.recorders.get_mut(&camera) else { return };
+                recorder.children.remove(&pid);
+                let code = code.and_then(ExitCode::from_code);
+                recorder.ended.push(Ended { pid, code, status, by });
+                let is_connected = recorder.connections.iter().any(|known| known.pid == pid);
+                self.bury(&camera, |ended| ended.pid == pid && !is_connected).await;
             }
         }
     }
 
-    async fn hello(
-        &mut self,
-        number: u64,
-        hello: ToHub,
-        commands: mpsc::Sender<ToRecorder>,
-        answer: oneshot::Sender<bool>,
-    ) {
-        let ToHub::Hello { protocol, camera, pid, engine, config_hash, started } = hello else {
-            return;
-        };
-        let now = self.clock.mono();
-        let accepted = match self.recorders.get_mut(&camera) {
-            Some(recorder) if self.stopping.is_none() => {
-                let is_same = protocol == PROTOCOL
-                    && recorder
-                        .wanted
-                        .as_ref()
-                        .is_some_and(|(config, _)| config.config_hash == config_hash);
-                let is_adopted = recorder.process.is_none() && is_same;
-                if recorder.process.is_none() {
-                    // One of another configuration must be gone before its successor connects to the camera.
-                    recorder.process = Some(Process {
-                        pid,
-                        is_child: false,
-                        started,
-                        sample: Sample::default(),
-                        must_end_by: (!is_same).then_some(now + REPLACE_PATIENCE),
-                    });
-                }
-                if is_adopted {
-                    recorder.judge.adopted(engine, now);
-                    let report =
-                        Report::Started { camera: camera.clone(), pid, engine, adopted: true };
-                    let _ = self.reports.send(report).await;
-                }
-                let process = recorder.process.as_ref().filter(|process| process.pid == pid);
-                if process.is_some() {
-                    recorder.judge.heard(now);
-                    recorder.connection = Some(Connection { number, commands: commands.clone() });
-                }
-                // One that was replaced before it had connected is told to stop now.
-                process
-                    .is_some_and(|process| process.must_end_by.is_none())
-                    .then(|| recorder.watched.clone())
-            }
-            _ => None,
-        };
-        if let Some(watched) = accepted {
-            let _ = answer.send(true);
-            let _ = commands.send(ToRecorder::Welcome).await;
-            for stream in watched {
-                let _ = commands.send(ToRecorder::Subscribe(stream)).await;
-            }
-        } else {
-            tracing::info!(%camera, pid, "a recorder of another configuration is asked to stop");
-            let _ = commands.send(ToRecorder::Stop).await;
-            let _ = answer.send(false);
-        }
-    }
-
-    async fn exited(
-        &mut self,
-        camera: &CameraId,
-        pid: u32,
-        code: Option<ExitCode>,
-        status: String,
-    ) {
-        let now = self.clock.mono();
+    /// The end of these processes counts now.
+    async fn bury(&mut self, camera: &CameraId, is_over: impl Fn(&Ended) -> bool) {
         let Some(recorder) = self.recorders.get_mut(camera) else { return };
-        let Some(process) = recorder.process.take_if(|process| process.pid == pid) else { return };
-        recorder.connection = None;
-        let was_asked = process.must_end_by.is_some();
-        // However it ended: it was what we wanted, and nobody needs to be told.
-        let code = if was_asked { Some(ExitCode::Done) } else { code };
-        let restart = if recorder.wanted.is_none() {
-            None
-        } else if was_asked {
-            Some(now)
-        } else {
-            recorder.judge.exited(code, now)
-        };
-        let utc = self.clock.utc();
-        let will_restart_at = restart.map(|at| {
-            utc.plus_millis(i64::try_from(at.since(now).as_millis()).unwrap_or(i64::MAX))
-        });
-        if recorder.wanted.is_none() {
-            self.recorders.remove(camera);
+        let over: Vec<Ended> = recorder.ended.extract_if(.., |ended| is_over(ended)).collect();
+        let is_any = !over.is_empty();
+        for Ended { pid, code, status, .. } in over {
+            self.tell(camera, Input::Exited { pid, code, status }).await;
         }
-        let report = Report::Exited { camera: camera.clone(), code, status, will_restart_at };
-        let _ = self.reports.send(report).await;
+        if is_any {
+            if let Some(recorder) = self.recorders.get_mut(camera) {
+                let pids: BTreeSet<u32> = recorder.duty.pids().collect();
+                recorder.processes.retain(|pid, _| pids.contains(pid));
+            }
+            self.look_at(camera).await;
+        }
+    }
+
+    fn pid_of(&self, camera: &CameraId, connection: u64) -> Option<u32> {
+        let known = self.recorders.get(camera)?.connections.iter();
+        known.into_iter().find(|known| known.number == connection).map(|known| known.pid)
+    }
+
+    /// Recorders of cameras that nobody knows.
+    fn dismiss_strangers(&mut self) {
+        for stranger in std::mem::take(&mut self.strangers) {
+            if let Event::Hello { camera, hello, commands, .. } = stranger {
+                tracing::info!(%camera, pid = hello.pid, "a recorder of no known camera is asked to stop");
+                let _ = commands.try_send(ToRecorder::Stop);
+            }
+        }
+    }
+
+    async fn tell_all(&mut self, input: impl Fn() -> Input) {
+        for camera in self.recorders.keys().cloned().collect::<Vec<_>>() {
+            self.tell(&camera, input()).await;
+        }
     }
 
     /// Looks at every deadline.
     async fn look(&mut self) {
         let now = self.clock.mono();
-        if now.since(self.started) < ADOPTION && self.stopping.is_none() {
-            return;
+        if now.since(self.looked) > STOOD_STILL {
+            tracing::warn!(span = ?now.since(self.looked), "the supervisor stood still; nobody is blamed for silence meanwhile");
+            self.tell_all(|| Input::Excused).await;
         }
-        let cameras: Vec<CameraId> = self.recorders.keys().cloned().collect();
-        for camera in cameras {
-            self.look_at(&camera, now).await;
+        self.looked = self.clock.mono();
+        if now.since(self.started) > UNKNOWN && !self.strangers.is_empty() {
+            self.dismiss_strangers();
         }
         if now.since(self.sampled) >= SAMPLE_EVERY {
             self.sampled = now;
-            self.measure();
+            self.measure().await;
         }
-        self.recorders
-            .retain(|_, recorder| recorder.wanted.is_some() || recorder.process.is_some());
+        for camera in self.recorders.keys().cloned().collect::<Vec<_>>() {
+            self.bury(&camera, |ended| now >= ended.by).await;
+            self.look_at(&camera).await;
+        }
+    }
+
+    async fn look_at(&mut self, camera: &CameraId) {
+        // Recorders of an earlier hub first get the time to come back.
+        if self.clock.mono().since(self.started) < ADOPTION && !self.is_stopping {
+            return;
+        }
+        self.bury_adopted(camera).await;
+        self.tell(camera, Input::Tick).await;
+        self.govern(camera).await;
+    }
+
+    /// An adopted process has no parent that waits for it: its socket tells, and the process table.
+    async fn bury_adopted(&mut self, camera: &CameraId) {
+        let Some(recorder) = self.recorders.get(camera) else { return };
+        let is_watched = |pid: &u32| {
+            recorder.children.contains(pid) || recorder.connections.iter().any(|c| c.pid == *pid)
+        };
+        let is_alive = |pid: &u32| recorder.processes.get(pid).is_some_and(|p| p.is_alive());
+        let gone: Vec<u32> =
+            recorder.duty.pids().filter(|pid| !is_watched(pid) && !is_alive(pid)).collect();
+        for pid in gone {
+            let status = "an adopted recorder ended".to_owned();
+            self.tell(camera, Input::Exited { pid, code: None, status }).await;
+        }
+    }
+
+    /// Who wants to be restarted by rule waits until it may.
+    async fn govern(&mut self, camera: &CameraId) {
+        let Some(recorder) = self.recorders.get(camera) else { return };
+        if recorder.duty.asks() {
+            if self.governor.ask(camera, self.options.rules.restarts_at_once) {
+                self.tell(camera, Input::Leave).await;
+            }
+        } else if !recorder.duty.is_restarting() {
+            self.governor.done(camera);
+        }
+    }
+
+    async fn measure(&mut self) {
+        let serving = |(camera, recorder): (&CameraId, &Recorder)| {
+            let pid = recorder.duty.serving().0?;
+            recorder.processes.get(&pid)?.is_itself().then(|| (camera.clone(), pid))
+        };
+        let pids: Vec<(CameraId, u32)> = self.recorders.iter().filter_map(serving).collect();
+        let wanted: Vec<u32> = pids.iter().map(|(_, pid)| *pid).collect();
+        let samples = self.sampler.sample(&wanted);
+        for (camera, pid) in pids {
+            let Some(sample) = samples.get(&pid).copied() else { continue };
+            if let Some(recorder) = self.recorders.get_mut(&camera) {
+                recorder.sample = sample;
+            }
+            self.tell(&camera, Input::Sampled { pid, sample }).await;
+        }
+    }
+
+    fn forget_idle(&mut self) {
+        let idle: Vec<CameraId> = self
+            .recorders
+            .iter()
+            .filter(|(_, r)| r.duty.is_idle())
+            .map(|(c, _)| c.clone())
+            .collect();
+        for camera in idle {
+            self.recorders.remove(&camera);
+            self.governor.done(&camera);
+        }
         if self.recorders.is_empty()
-            && let Some(answer) = self.stopping.take()
+            && let Some(answer) = self.stopped.take()
         {
             let _ = answer.send(());
         }
     }
 
-    async fn look_at(&mut self, camera: &CameraId, now: Mono) {
-        let Some(recorder) = self.recorders.get_mut(camera) else { return };
-        if let Some(process) = &recorder.process {
-            if process.must_end_by.is_some_and(|by| now >= by) {
-                tracing::warn!(%camera, pid = process.pid, "the recorder does not stop; it is killed");
-                child::kill(process.pid);
-            }
-            // An adopted process has no parent that waits for it: its socket tells, and the process table.
-            if !process.is_child && recorder.connection.is_none() && !child::is_alive(process.pid) {
-                let (pid, status) = (process.pid, "an adopted recorder ended".to_owned());
-                self.exited(camera, pid, None, status).await;
-                return;
-            }
-            if process.must_end_by.is_none() && recorder.judge.due(now) == Some(Verdict::Kill) {
-                tracing::warn!(%camera, pid = process.pid, "the recorder is silent; it is killed");
-                child::kill(process.pid);
-            }
-            return;
-        }
-        let Some((config, _)) = recorder.wanted.clone() else { return };
-        if let Some(Verdict::Start(engine)) = recorder.judge.due(now) {
-            self.start(config, engine).await;
-        }
-    }
-
-    async fn start(&mut self, config: RecorderConfig, engine: Engine) {
-        let camera = config.camera.clone();
-        let program = match engine {
-            Engine::Rust => &self.options.programs.recorder,
-            Engine::Libav => &self.options.programs.recorder_libav,
-        };
-        let (events, name) = (self.events.clone(), camera.clone());
-        let (say_pid, pid_said) = oneshot::channel::<u32>();
-        let ended = move |status: std::io::Result<std::process::ExitStatus>| {
-            let (code, text) = match status {
-                Ok(status) => (status.code(), status.to_string()),
-                Err(error) => (None, error.to_string()),
-            };
-            tokio::spawn(async move {
-                if let Ok(pid) = pid_said.await {
-                    let _ =
-                        events.send(Event::Exited { camera: name, pid, code, status: text }).await;
-                }
-            });
-        };
-        let Some(recorder) = self.recorders.get_mut(&camera) else { return };
-        match child::spawn(program, &config, ended).await {
-            Ok(pid) => {
-                let started = self.clock.utc();
-                let sample = Sample::default();
-                recorder.process =
-                    Some(Process { pid, is_child: true, started, sample, must_end_by: None });
-                let _ = say_pid.send(pid);
-                let report = Report::Started { camera, pid, engine, adopted: false };
-                let _ = self.reports.send(report).await;
-            }
-            Err(error) => {
-                let now = self.clock.mono();
-                let restart = recorder.judge.exited(None, now);
-                let utc = self.clock.utc();
-                let will_restart_at = restart.map(|at| {
-                    utc.plus_millis(i64::try_from(at.since(now).as_millis()).unwrap_or(i64::MAX))
-                });
-                let status = format!("{error:#}");
-                tracing::error!(%camera, status, "the recorder cannot be started");
-                let report = Report::Exited { camera, code: None, status, will_restart_at };
-                let _ = self.reports.send(report).await;
-            }
-        }
-    }
-
-    fn measure(&mut self) {
-        let pids: Vec<u32> =
-            self.recorders.values().filter_map(|r| r.process.as_ref()).map(|p| p.pid).collect();
-        let samples = self.sampler.sample(&pids);
-        for process in self.recorders.values_mut().filter_map(|recorder| recorder.process.as_mut())
-        {
-            process.sample = samples.get(&process.pid).copied().unwrap_or_default();
-        }
-    }
-
     fn snapshot(&self) -> Vec<RecorderSnapshot> {
         let of = |(camera, recorder): (&CameraId, &Recorder)| {
-            let process = recorder.process.as_ref();
-            let sample = process.map(|process| process.sample).unwrap_or_default();
+            let (pid, engine, started) = recorder.duty.serving();
+            let sample = pid.map(|_| recorder.sample).unwrap_or_default();
             RecorderSnapshot {
                 camera: camera.clone(),
-                pid: process.map(|process| process.pid),
-                engine: recorder.judge.engine(),
-                state: recorder.judge.state(),
+                pid,
+                engine,
+                state: recorder.duty.state(),
                 cpu_percent: sample.cpu_percent,
                 rss_bytes: sample.rss_bytes,
-                restarts: recorder.judge.restarts(),
-                started: process.map_or_else(|| self.clock.utc(), |process| process.started),
+                restarts: recorder.duty.restarts(),
+                started: started.unwrap_or_else(|| self.clock.utc()),
             }
         };
         self.recorders.iter().map(of).collect()
     }
 }
 
-async fn say(recorder: &Recorder, command: ToRecorder) {
-    if let Some(connection) = &recorder.connection {
-        let _ = connection.commands.send(command).await;
-    }
-}
-
-async fn ask_to_stop(recorder: &mut Recorder, now: Mono) {
-    say(recorder, ToRecorder::Stop).await;
-    if let Some(process) = &mut recorder.process {
-        process.must_end_by.get_or_insert(now + REPLACE_PATIENCE);
-    }
-}
-
-/// The pure-Rust engine reads RTSP; everything else is libav's.
-fn readable_by(config: &RecorderConfig) -> Engine {
-    let urls = std::iter::once(&config.main).chain(config.sub.as_ref());
-    if urls.into_iter().all(|stream| stream.url.scheme() == Scheme::Rtsp) {
-        Engine::Rust
-    } else {
-        Engine::Libav
-    }
-}
-
-fn hash(config: &RecorderConfig, wish: EngineWish) -> String {
-    let mut config = config.clone();
-    config.config_hash.clear();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&serde_json::to_vec(&config).unwrap_or_default());
-    hasher.update(format!("{wish:?} {}", env!("CARGO_PKG_VERSION")).as_bytes());
-    hasher.finalize().to_hex().to_string()
-}
+#[cfg(test)]
+mod tests;

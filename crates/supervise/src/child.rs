@@ -1,29 +1,31 @@
-//! Hands: spawns a recorder, hands it its configuration, passes on what it logs, kills it.
+//! Hands: spawns a recorder, hands it its configuration, passes on what it logs.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::Context as _;
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tarsier_types::CameraId;
 use tarsier_wire::RecorderConfig;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 use tracing::Level;
 
-/// Starts `program`; `ended` is called once when it has ended. Answers its process id.
+use crate::process::Process;
+
+/// Starts `program`; `ended` is called once when it has ended. Answers which process it is.
 pub(crate) async fn spawn(
     program: &Path,
     config: &RecorderConfig,
     ended: impl FnOnce(std::io::Result<ExitStatus>) + Send + 'static,
-) -> anyhow::Result<u32> {
+) -> anyhow::Result<Process> {
     let mut command = Command::new(program);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(false);
     // Ctrl-C in a terminal is for the hub alone; it then asks its recorders to close their files.
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
-    let pid = child.id().context("the recorder ended at once")?;
+    // Nobody has waited for it yet: the number is its own.
+    let process = Process::of(child.id().context("the recorder ended at once")?);
     let mut stdin = child.stdin.take().context("no standard input")?;
     let stderr = child.stderr.take().context("no standard error")?;
     let mut line = serde_json::to_vec(config).context("write the configuration")?;
@@ -36,7 +38,7 @@ pub(crate) async fn spawn(
         pass_on(camera, stderr).await;
     });
     tokio::spawn(async move { ended(child.wait().await) });
-    Ok(pid)
+    Ok(process)
 }
 
 async fn pass_on(camera: CameraId, stderr: tokio::process::ChildStderr) {
@@ -64,33 +66,6 @@ fn leveled(line: &str) -> (Level, &str) {
         Some(known) => known,
         None if line.starts_with("thread '") => (Level::ERROR, line),
         None => (Level::INFO, line),
-    }
-}
-
-/// Ends a process that does not answer. Works for children and for adopted processes.
-pub(crate) fn kill(pid: u32) {
-    with_process(pid, |process| {
-        process.kill();
-    });
-}
-
-/// The process exists and is not a zombie.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    let mut alive = false;
-    with_process(pid, |process| alive = process.status() != sysinfo::ProcessStatus::Zombie);
-    alive
-}
-
-fn with_process(pid: u32, act: impl FnOnce(&sysinfo::Process)) {
-    let pid = Pid::from_u32(pid);
-    let Ok(mut system) = System::new() else { return };
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[pid]),
-        true,
-        ProcessRefreshKind::nothing(),
-    );
-    if let Some(process) = system.process(pid) {
-        act(process);
     }
 }
 

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tarsier_types::{CameraId, StreamKind, SystemClock, UtcMs};
+use tarsier_reconnect::ConnectionState;
+use tarsier_types::{CameraId, StreamKind, SystemClock, UtcMs, UtcRange};
 use tarsier_wire::{Engine, ExitCode, RecorderConfig, ToHub};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::actor::{Actor, Command};
+use crate::ends::Ends;
 use crate::judge::{EngineWish, RecorderState};
+use crate::rules::{Breach, Rules};
 use crate::socket;
 
 /// Where the programs are.
@@ -28,8 +31,8 @@ pub struct SupervisorOptions {
     pub programs: Programs,
     /// A folder that only this user can enter; the socket stands in it.
     pub run_dir: PathBuf,
-    /// How long recorders go on without a hub, in seconds.
-    pub orphan_seconds: u32,
+    /// What recorders are judged by.
+    pub rules: Rules,
 }
 
 /// Supervision could not begin.
@@ -79,6 +82,56 @@ pub enum Report {
         /// When it is started again, if it is.
         will_restart_at: Option<UtcMs>,
     },
+    /// Another process serves this camera now, and writes where the one before left off. That one has ended; if it
+    /// crashed, its last file is torn.
+    TookOver {
+        /// Whose recorder.
+        camera: CameraId,
+        /// The successor's process id.
+        pid: u32,
+        /// What it reads with.
+        engine: Engine,
+        /// Its first file begins no earlier.
+        from: UtcMs,
+    },
+    /// A living recorder broke a rule, and was replaced.
+    RestartedByRule {
+        /// Whose recorder.
+        camera: CameraId,
+        /// Which rule, and the figures.
+        breach: Breach,
+        /// What it cost.
+        manner: Manner,
+    },
+    /// Its recorder was restarted too often; nothing more is tried for a while.
+    Unstable {
+        /// Whose recorder.
+        camera: CameraId,
+        /// Then it is tried again.
+        until: UtcMs,
+        /// How often it was restarted within [`Rules::restarts_within_seconds`].
+        restarts: u32,
+        /// A process is there and goes on recording, although it breaks a rule; else nothing is recorded.
+        is_alive: bool,
+    },
+    /// Its recorder ended for a reason that another start alone cannot mend.
+    Fatal {
+        /// Whose recorder.
+        camera: CameraId,
+        /// What it said.
+        code: ExitCode,
+        /// One with the configuration before goes on.
+        is_alive: bool,
+    },
+}
+
+/// How a recorder was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Its successor took over at a keyframe: no picture is lost.
+    Handover,
+    /// It was ended first: the pictures until the successor is connected are lost.
+    StopAndStart,
 }
 
 /// One recorder, as seen now.
@@ -123,19 +176,36 @@ impl Supervisor {
         let (commands, inbox) = mpsc::unbounded_channel();
         // Heartbeats of 64 recorders and their comings and goings; a full channel makes connections wait.
         let (events, happened) = mpsc::channel(256);
-        tokio::spawn(socket::serve(listener, events.clone(), reports.clone()));
-        tokio::spawn(Actor::new(options, name, clock, events, reports).run(inbox, happened));
+        let ends = Ends::default();
+        tokio::spawn(socket::serve(listener, events.clone(), reports.clone(), ends.clone()));
+        tokio::spawn(Actor::new(options, name, clock, events, reports, ends).run(inbox, happened));
         Ok(Self { commands })
     }
 
-    /// Starts a recorder, or replaces it if its configuration changed. Fills in the socket and the hash.
+    /// Starts a recorder; tells it what of its configuration changed, or replaces it where that cannot be told: without a
+    /// lost picture where it reads the same streams. Fills in the socket, the hash and how long it lives without a hub.
     pub fn set_camera(&self, config: RecorderConfig, engine: EngineWish) {
         let _ = self.commands.send(Command::Set(Box::new(config), engine));
+    }
+
+    /// Where the camera's connection is now: what its next process goes on from. Replaces nothing that runs.
+    pub fn resume_from(&self, camera: &CameraId, stream: StreamKind, state: ConnectionState) {
+        let _ = self.commands.send(Command::Resume(camera.clone(), stream, Box::new(state)));
     }
 
     /// Stops a camera's recorder.
     pub fn remove_camera(&self, camera: &CameraId) {
         let _ = self.commands.send(Command::Remove(camera.clone()));
+    }
+
+    /// Other numbers to judge by, from now on.
+    pub fn set_rules(&self, rules: Rules) {
+        let _ = self.commands.send(Command::Rules(Box::new(rules)));
+    }
+
+    /// A disk is well again: whoever waits for it is tried at once.
+    pub fn tier_changed(&self) {
+        let _ = self.commands.send(Command::TierChanged);
     }
 
     /// Live units of that stream are wanted, also from a recorder that is started again.
@@ -146,6 +216,11 @@ impl Supervisor {
     /// Nobody wants them any more.
     pub fn unsubscribe(&self, camera: &CameraId, stream: StreamKind) {
         let _ = self.commands.send(Command::Watch(camera.clone(), stream, false));
+    }
+
+    /// Something happens: recorded by a camera that records on events, also by a recorder that is started again.
+    pub fn event(&self, camera: &CameraId, event: UtcRange) {
+        let _ = self.commands.send(Command::Event(camera.clone(), event));
     }
 
     /// All recorders, as seen now.

@@ -52,11 +52,13 @@ pub enum GapReason {
     Deleted,
     /// Nothing is known.
     Unknown,
+    /// The wall clock went ahead of the time that passed: it was set, or the machine slept.
+    Clock,
 }
 
 impl GapReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Camera,
         Self::Network,
         Self::Credentials,
@@ -65,6 +67,7 @@ impl GapReason {
         Self::Planned,
         Self::Deleted,
         Self::Unknown,
+        Self::Clock,
     ];
 
     /// The name in files, the database and the API.
@@ -78,6 +81,7 @@ impl GapReason {
             Self::Planned => "planned",
             Self::Deleted => "deleted",
             Self::Unknown => "unknown",
+            Self::Clock => "clock",
         }
     }
 

@@ -20,4 +20,8 @@ pub use probe::{ProbeReport, ProbeRequest};
 
 /// Version of everything in this crate. Both sides are built together; a recorder of another version that is
 /// still running when a new hub starts is asked to stop and is replaced.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
+
+/// The first [`PROTOCOL`] whose recorders understand [`ToRecorder::EndAt`] and [`ToRecorder::BeginAt`]. Older ones are
+/// only ever told [`ToRecorder::Stop`], which every version understands.
+pub const HANDOVER_SINCE: u16 = 2;

@@ -1,11 +1,12 @@
 //! What recorder and hub say to each other. postcard numbers the variants: append only, never reorder.
 
 use serde::{Deserialize, Serialize};
+use tarsier_reconnect::{ConnectionHealth, ConnectionState, ReconnectionEvent};
 use tarsier_types::{
     CameraId, Dts, GapReason, ParameterSets, Part, Pts, StreamKind, Ticks, Track, UtcMs, UtcRange,
 };
 
-use crate::config::Engine;
+use crate::config::{Engine, RecordingMode};
 
 /// From the recorder. The payload that travels behind the header is named where there is one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,8 @@ pub enum ToHub {
         parameters: ParameterSets,
         /// Bytes of `ftyp` and `moov`.
         init_bytes: u32,
+        /// Identity of the tier in which it lies.
+        tier_id: String,
     },
     /// A fragment is on disk and synced.
     FragmentWritten {
@@ -110,6 +113,38 @@ pub enum ToHub {
         stream: StreamKind,
         /// What the operating system said, and where.
         problem: Option<String>,
+        /// Identity of the tier that it is about.
+        tier_id: String,
+    },
+    /// From a recorder in standby: every stream that is to be recorded has shown two keyframes, and all of them since
+    /// are in memory. Said again with a later time for as long as nobody answers.
+    ReadyToTakeOver {
+        /// As far from every keyframe as can be (in the middle of a coming GOP), so that both processes agree which
+        /// keyframe is the first at or after it; at least 2 s ahead.
+        cut_at: UtcMs,
+    },
+    /// Something happened to a reconnection.
+    Reconnection {
+        /// Which stream.
+        stream: StreamKind,
+        /// What.
+        event: ReconnectionEvent,
+    },
+    /// How the connection to the camera is: every few seconds, and when it changed.
+    ConnectionHealth {
+        /// Which stream.
+        stream: StreamKind,
+        /// All its figures.
+        health: Box<ConnectionHealth>,
+    },
+    /// To be kept, and handed back in [`crate::RecorderConfig::resume`]. Said again after each new hub connection.
+    ConnectionState {
+        /// Which stream.
+        stream: StreamKind,
+        /// [`crate::RecorderConfig::epoch`].
+        epoch: i64,
+        /// Replaces what was kept before.
+        state: Box<ConnectionState>,
     },
 }
 
@@ -124,6 +159,34 @@ pub enum ToRecorder {
     Unsubscribe(StreamKind),
     /// Close every segment and exit with [`crate::ExitCode::Done`].
     Stop,
+    /// From now on that stream is recorded so. Saying the same again changes nothing.
+    Mode(StreamKind, RecordingMode),
+    /// From the next segment on, segments are that long, in seconds.
+    SegmentSeconds(u32),
+    /// Something happens, in `[from, until)`: recorded in [`RecordingMode::OnEvent`], with pre-roll and post-roll.
+    /// Overlapping events are one; saying the same again changes nothing.
+    Event {
+        /// Its beginning; may have passed, as far as memory reaches.
+        from: UtcMs,
+        /// Its end; may lie ahead.
+        until: UtcMs,
+    },
+    /// Another process takes over: close each stream's file before its first keyframe at or after that time, then exit
+    /// with [`crate::ExitCode::Done`]. A later one replaces an earlier one: `UtcMs(i64::MAX)` takes it back.
+    EndAt(UtcMs),
+    /// To a recorder in standby: record from each stream's first keyframe at or after that time on; from memory, if it
+    /// has passed already. A recorder that records already ignores it.
+    BeginAt(UtcMs),
+    /// Record into that tier from now on: the next segment is begun there. Nothing is written unless
+    /// `tarsier-tier.json` in it names it.
+    Tier {
+        /// Its folder, as the operating system writes it.
+        root: String,
+        /// Its identity.
+        id: String,
+    },
+    /// Other processes have recorded that stream until then: no file of it begins before.
+    RecordedUntil(StreamKind, UtcMs),
 }
 
 /// State of one stream's connection to the camera.
@@ -196,6 +259,33 @@ pub enum Problem {
 }
 
 impl Problem {
+    const NAMES: [(Self, &'static str); 13] = [
+        (Self::HostUnknown, "host_unknown"),
+        (Self::HostUnreachable, "host_unreachable"),
+        (Self::PortClosed, "port_closed"),
+        (Self::WrongCredentials, "wrong_credentials"),
+        (Self::CredentialsNeeded, "credentials_needed"),
+        (Self::NoSuchPath, "no_such_path"),
+        (Self::NoVideo, "no_video"),
+        (Self::CodecNotSupported, "codec_not_supported"),
+        (Self::NoPictures, tarsier_reconnect::NO_PICTURES),
+        (Self::Disconnected, "disconnected"),
+        (Self::TooManySessions, "too_many_sessions"),
+        (Self::ProtocolError, "protocol_error"),
+        (Self::DiskNotWritable, "disk_not_writable"),
+    ];
+
+    /// The name in kept states and in JSON.
+    pub fn name(self) -> &'static str {
+        let known = Self::NAMES.iter().find(|(problem, _)| *problem == self);
+        known.map_or(tarsier_reconnect::NO_PICTURES, |(_, name)| name)
+    }
+
+    /// The problem of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(problem, _)| *problem)
+    }
+
     /// The gap that this problem leaves in the footage.
     pub const fn gap_reason(self) -> GapReason {
         match self {
@@ -248,6 +338,8 @@ pub struct StreamHealth {
     pub written_ms: u64,
     /// Longest write and sync of a fragment in the last second, in microseconds.
     pub slowest_write_us: u32,
+    /// How far back the footage in memory reaches that is in no file, in milliseconds: what an event could begin with.
+    pub memory_ms: u32,
 }
 
 /// A file that is whole.
@@ -273,4 +365,19 @@ pub struct ClosedSegment {
     pub units: u32,
     /// It goes on where the segment before it ended: no picture is missing between them.
     pub continues: bool,
+    /// Identity of the tier in which it lies.
+    pub tier_id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_found_by_its_name_and_json_calls_it_the_same() {
+        for (problem, name) in Problem::NAMES {
+            assert_eq!(Problem::from_name(problem.name()), Some(problem));
+            assert_eq!(serde_json::to_string(&problem).unwrap(), format!("\"{name}\""));
+        }
+    }
 }

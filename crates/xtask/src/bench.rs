@@ -11,16 +11,30 @@ use crate::process::{cargo, run};
 use crate::setup::{Group, setup};
 
 /// Benches, each with what it measures.
-const BENCHES: [(&str, &str); 4] = [
+const BENCHES: [(&str, &str); 5] = [
     ("record", "CPU and memory of recording, against other recorders"),
     ("live", "time to the first picture, and from glass to glass"),
     ("index", "questions to an index with a year in it"),
     ("start", "from start to the first recorded picture"),
+    ("tiers", "rebuilding an index, moving footage, and what that costs a recorder"),
 ];
 
-/// Tortures, each a filter of the tests in `tests/it`.
-const TORTURES: [(&str, &str); 1] =
-    [("kill", "kill -9 of a recorder and of the hub; what is left behind plays")];
+/// Tortures, each a filter of the tests in `tests/it`; what they are asked for in environment variables is theirs to know.
+const TORTURES: [(&str, &str); 5] = [
+    ("kill", "kill -9 of recorders and the hub, 1000 times; what is left behind plays"),
+    ("disk", "disks that are full, read-only, frozen; nothing older is damaged"),
+    (
+        "network",
+        "refused, reset, half-open, mute, slow, lossy, and a camera that reboots for a minute",
+    ),
+    (
+        "misbehaviour",
+        "timestamps that jump, wrap, stand still; other codecs; late sound; lost datagrams",
+    ),
+    ("clock", "an hour ahead, an hour back, both changes of daylight saving, the end of a year"),
+];
+/// How much more of it than in a test run.
+const LONG: [(&str, &str); 2] = [("TARSIER_KILLS", "1000"), ("TARSIER_REBOOT_SECONDS", "60")];
 
 /// Runs one bench on a release build.
 pub(crate) fn bench(name: Option<&str>, args: &[OsString]) -> Result<()> {
@@ -43,7 +57,17 @@ pub(crate) fn torture(name: Option<&str>) -> Result<()> {
     build::ui()?;
     build::programs(Window::Without, Profile::Debug)?;
     for name in names {
-        run(cargo().args(["test", "--package", "tarsier-tests", "--test", "it", "--", name]))?;
+        let filter = format!("{name}::");
+        let mut torture = cargo();
+        for (variable, amount) in LONG {
+            // Whoever wants another amount has set it.
+            if std::env::var_os(variable).is_none() {
+                torture.env(variable, amount);
+            }
+        }
+        torture.args(["test", "--package", "tarsier-tests", "--test", "it", "--", &filter]);
+        // One after the other: each looks at the clock.
+        run(torture.arg("--test-threads=1"))?;
     }
     Ok(())
 }
@@ -52,7 +76,7 @@ fn known<'a>(kind: &str, name: Option<&str>, all: &[(&'a str, &str)]) -> Result<
     if let Some((found, _)) = all.iter().find(|(known, _)| Some(*known) == name) {
         return Ok(found);
     }
-    let list: Vec<String> = all.iter().map(|(name, what)| format!("  {name:<8} {what}")).collect();
+    let list: Vec<String> = all.iter().map(|(name, what)| format!("  {name:<12} {what}")).collect();
     let problem = name
         .map_or_else(|| format!("which {kind}?"), |name| format!("there is no {kind} {name:?}."));
     bail!("{problem} There are:\n{}", list.join("\n"))

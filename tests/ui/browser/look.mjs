@@ -16,7 +16,9 @@ export function watchPictures(page, selector, count, withinMs = 15_000) {
             ),
           deadline,
         );
+        let followed = null;
         const seen = (video) => (_now, facts) => {
+          if (video !== followed) return;
           if (facts.mediaTime !== times.at(-1)) times.push(facts.mediaTime);
           g.drawImage(video, 0, 0, 64, 36);
           let hash = 0;
@@ -30,12 +32,17 @@ export function watchPictures(page, selector, count, withinMs = 15_000) {
             video.requestVideoFrameCallback(seen(video));
           }
         };
-        const find = () => {
+        // A live picture may move to another element: WebRTC takes over from the media source.
+        const follow = () => {
           const video = document.querySelector(css);
-          if (video) video.requestVideoFrameCallback(seen(video));
-          else requestAnimationFrame(find);
+          if (video && video !== followed) {
+            followed = video;
+            times.length = 0;
+            video.requestVideoFrameCallback(seen(video));
+          }
+          if (times.length < wanted) requestAnimationFrame(follow);
         };
-        find();
+        follow();
       }),
     [selector, count, withinMs],
   );

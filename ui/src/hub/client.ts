@@ -5,19 +5,32 @@
  * What does not belong here: what is kept of the answers (`store`).
  */
 
+import type { Alert } from "./generated/Alert";
+import type { AlertMute } from "./generated/AlertMute";
+import type { AlertSettings } from "./generated/AlertSettings";
+import type { AlertSettingsChange } from "./generated/AlertSettingsChange";
 import type { Camera } from "./generated/Camera";
 import type { CameraChange } from "./generated/CameraChange";
 import type { CameraStatus } from "./generated/CameraStatus";
 import type { CameraTest } from "./generated/CameraTest";
 import type { CameraTestResult } from "./generated/CameraTestResult";
+import type { FootageLock } from "./generated/FootageLock";
+import type { Ledger } from "./generated/Ledger";
 import type { NewCamera } from "./generated/NewCamera";
+import type { NewFootageLock } from "./generated/NewFootageLock";
+import type { NewTier } from "./generated/NewTier";
 import type { Page } from "./generated/Page";
 import type { Problem } from "./generated/Problem";
 import type { RecorderItem } from "./generated/RecorderItem";
 import type { Session } from "./generated/Session";
 import type { Storage } from "./generated/Storage";
+import type { StorageForecast } from "./generated/StorageForecast";
+import type { StoragePolicy } from "./generated/StoragePolicy";
 import type { Stream } from "./generated/Stream";
+import type { Supervision } from "./generated/Supervision";
 import type { System } from "./generated/System";
+import type { Tier } from "./generated/Tier";
+import type { TierChange } from "./generated/TierChange";
 import type { Timeline } from "./generated/Timeline";
 
 /** The hub said no; or, without a `problem`, said nothing. */
@@ -49,6 +62,7 @@ const TIMEOUT_MS = 10_000;
 /** A camera test may take as long as the hub allows it, and a little. */
 const TEST_TIMEOUT_MS = 20_000;
 const PAGE = 200;
+const ALERTS = 60;
 
 export class HubClient {
   private token: string;
@@ -68,9 +82,37 @@ export class HubClient {
   renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
   system = (): Promise<System> => this.json("GET", "/api/v1/system");
   storage = (): Promise<Storage> => this.json("GET", "/api/v1/storage");
+  addTier = (tier: NewTier): Promise<Tier> =>
+    this.json("POST", "/api/v1/storage/tiers", tier, TEST_TIMEOUT_MS);
+  changeTier = (id: string, change: TierChange): Promise<Tier> =>
+    this.json("PATCH", `/api/v1/storage/tiers/${encodeURIComponent(id)}`, change, TEST_TIMEOUT_MS);
+  removeTier = (id: string): Promise<unknown> =>
+    this.json("DELETE", `/api/v1/storage/tiers/${encodeURIComponent(id)}`);
+  policy = (): Promise<StoragePolicy> => this.json("GET", "/api/v1/storage/policy");
+  setPolicy = (policy: StoragePolicy): Promise<StoragePolicy> =>
+    this.json("PUT", "/api/v1/storage/policy", policy);
+  /** What a policy would mean; nothing is changed. */
+  forecast = (policy: StoragePolicy): Promise<StorageForecast> =>
+    this.json("POST", "/api/v1/storage/forecast", policy, TEST_TIMEOUT_MS);
   cameras = (): Promise<Camera[]> => this.all("/api/v1/cameras");
   statuses = (): Promise<CameraStatus[]> => this.all("/api/v1/status");
   recorders = (): Promise<RecorderItem[]> => this.all("/api/v1/recorders");
+  /** The open ones, and the newest of those that are over. */
+  alerts = async (): Promise<Alert[]> =>
+    (await this.json<Page<Alert>>("GET", `/api/v1/alerts?limit=${ALERTS}`)).items;
+  acknowledge = (id: number): Promise<Alert> => this.json("POST", `/api/v1/alerts/${id}/acknowledge`);
+  alertMute = (): Promise<AlertMute> => this.json("GET", "/api/v1/alerts/mute");
+  muteAlerts = (untilUtcMs: number | null): Promise<AlertMute> =>
+    this.json("PUT", "/api/v1/alerts/mute", { until_utc_ms: untilUtcMs });
+  alertSettings = (): Promise<AlertSettings> => this.json("GET", "/api/v1/alerts/settings");
+  changeAlertSettings = (change: AlertSettingsChange): Promise<AlertSettings> =>
+    this.json("PUT", "/api/v1/alerts/settings", change);
+  supervision = (): Promise<Supervision> => this.json("GET", "/api/v1/supervision");
+  setSupervision = (rules: Supervision): Promise<Supervision> =>
+    this.json("PUT", "/api/v1/supervision", rules);
+  /** Of the last day. */
+  ledger = (id: string): Promise<Ledger> =>
+    this.json("GET", `/api/v1/cameras/${encodeURIComponent(id)}/ledger`);
   addCamera = (camera: NewCamera): Promise<Camera> => this.json("POST", "/api/v1/cameras", camera);
   testCamera = (test: CameraTest): Promise<CameraTestResult> =>
     this.json("POST", "/api/v1/cameras/test", test, TEST_TIMEOUT_MS);
@@ -80,6 +122,12 @@ export class HubClient {
     this.json("PATCH", `/api/v1/cameras/${encodeURIComponent(id)}`, change);
   deleteCamera = (id: string): Promise<unknown> =>
     this.json("DELETE", `/api/v1/cameras/${encodeURIComponent(id)}`);
+  locks = (id: string): Promise<FootageLock[]> =>
+    this.json("GET", `/api/v1/cameras/${encodeURIComponent(id)}/locks`);
+  addLock = (id: string, lock: NewFootageLock): Promise<FootageLock> =>
+    this.json("POST", `/api/v1/cameras/${encodeURIComponent(id)}/locks`, lock);
+  liftLock = (id: string, lock: string): Promise<unknown> =>
+    this.json("DELETE", `/api/v1/cameras/${encodeURIComponent(id)}/locks/${encodeURIComponent(lock)}`);
   setPaused = (paused: boolean): Promise<unknown> => this.json("PUT", "/api/v1/recording", { paused });
 
   timeline(id: string, fromUtcMs: number, toUtcMs: number, maxSpans: number): Promise<Timeline> {
@@ -166,6 +214,27 @@ export class HubClient {
     };
   }
 
+  /** A WebRTC session (WHEP): the hub's answer, and how to end it. */
+  async openRtc(
+    id: string,
+    stream: Stream,
+    offer: string,
+    signal: AbortSignal,
+  ): Promise<{ answer: string; close: () => void }> {
+    const path = `/live/${encodeURIComponent(id)}/${stream}/whep`;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const answer = await this.send("POST", path, offer, limit, { "Content-Type": "application/sdp" });
+    const session = answer.headers.get("Location") ?? path;
+    return {
+      answer: await answer.text(),
+      close: () => {
+        // Also when the page goes away. A session that is gone already is no trouble, and one that stays ends by itself.
+        const headers = { Authorization: `Bearer ${this.token}` };
+        fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => undefined);
+      },
+    };
+  }
+
   eventsUrl(afterId: number | null): string {
     const query = new URLSearchParams({ token: this.token });
     if (afterId !== null) query.set("after", String(afterId));
@@ -199,13 +268,14 @@ export class HubClient {
     headers: Record<string, string> = {},
   ): Promise<Response> {
     const all = new Headers({ ...headers, Authorization: `Bearer ${this.token}` });
-    if (body !== undefined) all.set("Content-Type", "application/json");
+    const isJson = body !== undefined && !all.has("Content-Type");
+    if (isJson) all.set("Content-Type", "application/json");
     let answer: Response;
     try {
       answer = await fetch(path, {
         method,
         headers: all,
-        body: body === undefined ? null : JSON.stringify(body),
+        body: isJson ? JSON.stringify(body) : ((body ?? null) as string | null),
         signal,
         cache: "no-store",
       });

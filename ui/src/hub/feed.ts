@@ -16,6 +16,23 @@ const KINDS: Record<EventKind, true> = {
   hub_started: true,
   recording_paused: true,
   recording_resumed: true,
+  reconnection_started: true,
+  reconnection_succeeded: true,
+  reconnection_failed: true,
+  reconnection_aborted: true,
+  connection_degraded: true,
+  connection_recovered: true,
+  alert_raised: true,
+  alert_resolved: true,
+  camera_unstable: true,
+  recorder_fatal: true,
+  camera_event: true,
+  cleanup_done: true,
+  disk_low: true,
+  tier_missing: true,
+  tier_back: true,
+  footage_lost: true,
+  clock_changed: true,
 };
 const AGAIN_MS = 3000;
 

@@ -1,11 +1,23 @@
 /** What the players need of the hub, bound to a camera and a stream. */
 
 import type { Stream } from "./generated/Stream";
+import { HubError, type SocketEvents } from "./client";
 import { hub } from "./store.svelte";
-import type { SocketEvents } from "./client";
 
 export function liveLink(cameraId: string, stream: Stream) {
   return (events: SocketEvents) => hub.client.live(cameraId, stream, events);
+}
+
+/** A WebRTC session; a refusal that a later attempt cannot change is final. */
+export function rtcDoor(cameraId: string, stream: Stream) {
+  return async (offer: string, signal: AbortSignal) => {
+    try {
+      return { kind: "open", ...(await hub.client.openRtc(cameraId, stream, offer, signal)) } as const;
+    } catch (error) {
+      const status = error instanceof HubError ? error.status : 0;
+      return { kind: "refused", isFinal: [400, 403, 404, 413, 415, 422].includes(status) } as const;
+    }
+  };
 }
 
 export function pastSource(cameraId: string, stream: Stream) {

@@ -8,6 +8,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import { HubClient, HubError } from "./client";
 import { feed } from "./feed";
+import type { Alert } from "./generated/Alert";
 import type { Camera } from "./generated/Camera";
 import type { CameraStatus } from "./generated/CameraStatus";
 import type { Event } from "./generated/Event";
@@ -17,6 +18,8 @@ import { forgetToken, keepToken, takeToken } from "./token";
 
 const STATUS_MS = 1000;
 const SYSTEM_MS = 3000;
+/** News come by the feed; this is for what it missed. */
+const ALERTS_MS = 15_000;
 const RETRY_MS = 1000;
 const EVENTS_KEPT = 200;
 const DAY_MS = 86_400_000;
@@ -27,6 +30,10 @@ export class HubStore {
   statuses = new SvelteMap<string, CameraStatus>();
   system = $state<System | null>(null);
   events = $state<Event[]>([]);
+  /** Open ones first; null until the first answer. */
+  alerts = $state.raw<readonly Alert[] | null>(null);
+  /** Nobody is told of alerts until then. */
+  mutedUntilUtcMs = $state<number | null>(null);
   session = $state<Session | null>(null);
   /** There is no token, or the hub refused it. */
   needsToken = $state(false);
@@ -55,6 +62,11 @@ export class HubStore {
     return this.system?.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   }
 
+  /** Whose cause goes on. */
+  get openAlerts(): readonly Alert[] {
+    return (this.alerts ?? []).filter((alert) => alert.resolved_utc_ms === null);
+  }
+
   nowUtcMs(): number {
     return Date.now() + this.clockOffsetMs;
   }
@@ -72,6 +84,7 @@ export class HubStore {
     this.hasStarted = true;
     void this.repeat(STATUS_MS, () => this.pollStatus());
     void this.repeat(SYSTEM_MS, () => this.pollSystem());
+    void this.repeat(ALERTS_MS, () => this.pollAlerts());
     if (!this.needsToken) this.enter();
   }
 
@@ -113,12 +126,21 @@ export class HubStore {
       ) {
         void this.attempt(() => this.refreshCameras());
       }
+      if (event.kind === "alert_raised" || event.kind === "alert_resolved") {
+        void this.attempt(() => this.pollAlerts());
+      }
       if (event.kind === "recording_paused" || event.kind === "recording_resumed") {
         void this.attempt(() => this.pollSystem());
       }
     });
     void this.attempt(async () => {
-      await Promise.all([this.refreshCameras(), this.pollStatus(), this.pollSystem(), this.meet()]);
+      await Promise.all([
+        this.refreshCameras(),
+        this.pollStatus(),
+        this.pollSystem(),
+        this.pollAlerts(),
+        this.meet(),
+      ]);
     });
   }
 
@@ -148,6 +170,23 @@ export class HubStore {
         },
       );
     }, waitMs);
+  }
+
+  /** Takes note of an alert. */
+  async acknowledge(id: number): Promise<void> {
+    await this.client.acknowledge(id);
+    await this.pollAlerts();
+  }
+
+  /** Quiet until then, or not any more. */
+  async mute(untilUtcMs: number | null): Promise<void> {
+    this.mutedUntilUtcMs = (await this.client.muteAlerts(untilUtcMs)).until_utc_ms;
+  }
+
+  private async pollAlerts(): Promise<void> {
+    const [alerts, mute] = await Promise.all([this.client.alerts(), this.client.alertMute()]);
+    this.alerts = alerts;
+    this.mutedUntilUtcMs = mute.until_utc_ms;
   }
 
   private async pollStatus(): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DelayMeter } from "./delay";
+import { ageOfRtpMs, DelayMeter } from "./delay";
 
 it("tells how old the picture on the screen is", () => {
   const meter = new DelayMeter();
@@ -24,4 +24,13 @@ it("forgets when told to", () => {
   meter.arrived(0, 0);
   meter.reset();
   expect(meter.shown(0, 10)).toBeNull();
+});
+
+it("tells the age of a picture from its RTP time, over the turn of its clock", () => {
+  const unixMs = 1_795_205_700_000;
+  const rtp = (ms: number): number => (ms * 90) % 2 ** 32;
+  expect(ageOfRtpMs(rtp(unixMs - 42), unixMs)).toBeCloseTo(42, 3);
+  expect(ageOfRtpMs(rtp(unixMs + 5), unixMs), "clocks may differ").toBeCloseTo(-5, 3);
+  const turnMs = Math.ceil((Math.floor((unixMs * 90) / 2 ** 32) + 1) * (2 ** 32 / 90));
+  expect(ageOfRtpMs(rtp(turnMs - 100), turnMs + 100)).toBeCloseTo(200, 3);
 });

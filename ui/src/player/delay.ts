@@ -14,6 +14,18 @@ const KEEP = 256;
 const SAME_S = 0.004;
 const SMOOTHING = 0.1;
 
+const TURN = 2 ** 32;
+
+/**
+ * The hub's RTP time is the wall clock at which the picture reached the recorder, in ticks of 1/90 000 s, of which the
+ * lowest 32 bits are sent: half a day goes into them.
+ */
+export function ageOfRtpMs(rtpTimestamp: number, shownUnixMs: number): number {
+  const ticks = (shownUnixMs * 90 - rtpTimestamp) % TURN;
+  const turned = ticks < 0 ? ticks + TURN : ticks;
+  return (turned >= TURN / 2 ? turned - TURN : turned) / 90;
+}
+
 export class DelayMeter {
   private entries: Entry[] = [];
   private smoothedMs: number | null = null;
@@ -33,11 +45,16 @@ export class DelayMeter {
       const entry = this.entries[i];
       if (!entry || Math.abs(entry.mediaS - mediaS) > SAME_S) continue;
       const delay = shownUnixMs - entry.arrivedUnixMs;
-      this.smoothedMs =
-        this.smoothedMs === null ? delay : this.smoothedMs + (delay - this.smoothedMs) * SMOOTHING;
+      this.observe(delay);
       return delay;
     }
     return null;
+  }
+
+  /** The delay of a picture, however it is known. */
+  observe(delayMs: number): void {
+    this.smoothedMs =
+      this.smoothedMs === null ? delayMs : this.smoothedMs + (delayMs - this.smoothedMs) * SMOOTHING;
   }
 
   reset(): void {

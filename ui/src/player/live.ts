@@ -10,6 +10,7 @@ import type { MseMessage } from "../hub/generated/MseMessage";
 import type { Problem } from "../hub/generated/Problem";
 import { backoffMs } from "./backoff";
 import { arrivalOf, tracksOf } from "./boxes";
+import type { Way } from "./choose";
 import { canPlay, playableCodecs, sourceClass } from "./codecs";
 import { DelayMeter } from "./delay";
 import { Pace } from "./pace";
@@ -41,6 +42,7 @@ export type LiveState =
   | { readonly kind: "unsupported"; readonly problem: Problem | null };
 
 export interface LiveFacts {
+  readonly way: Way;
   /** From the unit's arrival at the recorder to the screen. */
   readonly delayMs: number | null;
   /** From `start` to the first picture on the screen. */
@@ -433,6 +435,7 @@ export class LivePlayer {
     }
     this.factsAtMs = nowMs;
     const facts: LiveFacts = {
+      way: "mse",
       delayMs: this.delay.delayMs,
       firstPictureMs: this.firstPictureMs,
       bufferedMs: edgeS === null ? 0 : (edgeS - video.currentTime) * 1000,

@@ -2,15 +2,18 @@
  * Moves a view from one live stream of a camera to another without a dark moment: the old picture stays until the new
  * one shows its first.
  *
- * What does not belong here: how a stream is played (`live`).
+ * What does not belong here: how a stream is played (`pair`).
  */
 
 import type { Stream } from "../hub/generated/Stream";
-import { LivePlayer, type LiveFacts, type LiveState, type OpenLiveLink } from "./live";
+import type { LiveFacts, LiveState, OpenLiveLink } from "./live";
+import { LivePair } from "./pair";
+import type { OpenRtcDoor } from "./rtc";
 
 export interface SwitchOptions {
   readonly host: HTMLElement;
-  readonly open: (stream: Stream) => OpenLiveLink;
+  readonly openMse: (stream: Stream) => OpenLiveLink;
+  readonly openRtc: (stream: Stream) => OpenRtcDoor;
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState, stream: Stream) => void;
   readonly onFacts?: (facts: LiveFacts, stream: Stream) => void;
@@ -18,8 +21,7 @@ export interface SwitchOptions {
 
 interface Layer {
   readonly stream: Stream;
-  readonly video: HTMLVideoElement;
-  readonly player: LivePlayer;
+  readonly player: LivePair;
 }
 
 export class StreamSwitch {
@@ -30,11 +32,6 @@ export class StreamSwitch {
 
   constructor(options: SwitchOptions) {
     this.o = options;
-  }
-
-  /** The video whose picture is seen. */
-  get video(): HTMLVideoElement | null {
-    return this.current?.video ?? null;
   }
 
   show(stream: Stream): void {
@@ -53,7 +50,7 @@ export class StreamSwitch {
 
   setMuted(isMuted: boolean): void {
     this.isMuted = isMuted;
-    if (this.current) this.current.video.muted = isMuted;
+    this.current?.player.setMuted(isMuted);
   }
 
   stop(): void {
@@ -63,21 +60,15 @@ export class StreamSwitch {
   }
 
   private make(stream: Stream): Layer {
-    const video = document.createElement("video");
-    video.muted = true;
-    video.playsInline = true;
-    video.tabIndex = -1;
-    video.setAttribute("aria-hidden", "true");
-    // Behind the old one until it has something to show.
-    this.o.host.prepend(video);
     const host = document.createElement("span");
     const layer: Layer = {
       stream,
-      video,
-      player: new LivePlayer({
-        video,
+      player: new LivePair({
+        // Its videos come behind the old one's until they have something to show.
+        place: this.o.host,
         host,
-        open: this.o.open(stream),
+        openMse: this.o.openMse(stream),
+        openRtc: this.o.openRtc(stream),
         clockOffsetMs: this.o.clockOffsetMs,
         onState: (state) => {
           this.changed(layer, state);
@@ -98,7 +89,7 @@ export class StreamSwitch {
       this.drop(this.current);
       this.current = layer;
       this.coming = null;
-      layer.video.muted = this.isMuted;
+      layer.player.setMuted(this.isMuted);
     }
     if (layer !== this.current || state.kind === "stopped") return;
     this.o.host.dataset["state"] = state.kind;
@@ -111,8 +102,6 @@ export class StreamSwitch {
   }
 
   private drop(layer: Layer | null): void {
-    if (!layer) return;
-    layer.player.stop();
-    layer.video.remove();
+    layer?.player.stop();
   }
 }

@@ -7,6 +7,7 @@
 import { firstEndingAfter } from "./hit";
 import { toX, type View } from "./scale";
 import type { GapLook, Row, RowGap } from "./rows";
+import type { Selection } from "./select";
 import type { Tick } from "./ticks";
 
 export interface Palette {
@@ -23,6 +24,7 @@ export interface Palette {
   readonly mark: string;
   readonly now: string;
   readonly playhead: string;
+  readonly selection: string;
   readonly font: string;
 }
 
@@ -42,6 +44,8 @@ export interface Scene {
   /** The playhead is at now, and moves with it. */
   readonly isLive: boolean;
   readonly pointerMs: number | null;
+  /** Of the selected row. */
+  readonly selection: Selection | null;
 }
 
 const BAR = 16;
@@ -119,6 +123,8 @@ function drawRow(
     if (!gap || gap.startMs >= scene.view.endMs) break;
     drawGap(g, scene, gap, top, palette);
   }
+  drawLocks(g, scene, row, top + BAR, palette);
+  if (isSelected && scene.selection) drawSelection(g, scene, scene.selection, y, palette);
   g.fillStyle = palette.mark;
   for (const mark of row.marks) {
     const x = toX(scene.view, scene.width, mark.atMs);
@@ -152,6 +158,47 @@ function drawSpans(g: CanvasRenderingContext2D, scene: Scene, row: Row, top: num
     right = Math.max(to, from + 1);
   }
   flush();
+}
+
+/** A bracket beneath what no rule deletes. */
+function drawLocks(
+  g: CanvasRenderingContext2D,
+  scene: Scene,
+  row: Row,
+  bottom: number,
+  palette: Palette,
+): void {
+  g.fillStyle = palette.text;
+  for (let i = firstEndingAfter(row.locks, scene.view.startMs); i < row.locks.length; i += 1) {
+    const lock = row.locks[i];
+    if (!lock || lock.startMs >= scene.view.endMs) break;
+    const from = toX(scene.view, scene.width, lock.startMs);
+    const width = Math.max(3, toX(scene.view, scene.width, lock.endMs) - from);
+    g.fillRect(from, bottom + 3, width, 2);
+    g.fillRect(from, bottom, 2, 5);
+    g.fillRect(from + width - 2, bottom, 2, 5);
+  }
+}
+
+function drawSelection(
+  g: CanvasRenderingContext2D,
+  scene: Scene,
+  selection: Selection,
+  y: number,
+  palette: Palette,
+): void {
+  const from = toX(scene.view, scene.width, selection.startMs);
+  const to = toX(scene.view, scene.width, selection.endMs);
+  g.fillStyle = palette.selection;
+  g.globalAlpha = 0.28;
+  g.fillRect(from, y, Math.max(1, to - from), scene.rowHeight);
+  g.globalAlpha = 1;
+  for (const x of [from, to]) {
+    g.fillRect(x - 1, y, 2, scene.rowHeight);
+    g.beginPath();
+    g.roundRect(x - 3, y + scene.rowHeight / 2 - 8, 6, 16, 3);
+    g.fill();
+  }
 }
 
 function drawGap(

@@ -13,6 +13,7 @@ export interface Hit {
   readonly gap: RowGap | null;
   readonly mark: RowMark | null;
   readonly hasFootage: boolean;
+  readonly isLocked: boolean;
 }
 
 const MARK_PX = 7;
@@ -48,8 +49,15 @@ export function hit(
   const ms = toMs(view, width, x);
   const index = Math.floor(y / rowHeight);
   const row = y >= 0 ? rows[index] : undefined;
-  if (!row) return { row: null, ms, gap: null, mark: null, hasFootage: false };
+  if (!row) return { row: null, ms, gap: null, mark: null, hasFootage: false, isLocked: false };
   const mark =
     row.marks.find((candidate) => Math.abs(toX(view, width, candidate.atMs) - x) <= MARK_PX) ?? null;
-  return { row: index, ms, gap: at(row.gaps, ms), mark, hasFootage: at(row.spans, ms) !== null };
+  return {
+    row: index,
+    ms,
+    gap: at(row.gaps, ms),
+    mark,
+    hasFootage: at(row.spans, ms) !== null,
+    isLocked: at(row.locks, ms) !== null,
+  };
 }

@@ -22,6 +22,8 @@ export interface Row {
   readonly spans: readonly RowSpan[];
   readonly gaps: readonly RowGap[];
   readonly marks: readonly RowMark[];
+  /** What no rule deletes, ordered. */
+  readonly locks: readonly RowSpan[];
   readonly isLoading: boolean;
 }
 
@@ -37,4 +39,18 @@ export function lookOf(reason: string): GapLook {
     default:
       return "lost";
   }
+}
+
+/** Spans that overlap or touch, in one piece. */
+export function joined(spans: readonly RowSpan[]): readonly RowSpan[] {
+  const all: RowSpan[] = [];
+  for (const span of [...spans].sort((a, b) => a.startMs - b.startMs)) {
+    const last = all.at(-1);
+    if (last && span.startMs <= last.endMs) {
+      all.splice(-1, 1, { startMs: last.startMs, endMs: Math.max(last.endMs, span.endMs) });
+    } else {
+      all.push(span);
+    }
+  }
+  return all;
 }

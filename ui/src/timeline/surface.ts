@@ -8,6 +8,7 @@ import { draw, type Palette, type Scene } from "./draw";
 import { hit, type Hit } from "./hit";
 import { bound, pan, pinch, spanMs, toMs, zoom, type View } from "./scale";
 import type { Row } from "./rows";
+import { anchorAt, between, type Selection } from "./select";
 import { ticks } from "./ticks";
 import type { Zone } from "./zone";
 
@@ -17,6 +18,8 @@ export interface SurfaceState {
   readonly scrollTop: number;
   readonly playheadMs: number | null;
   readonly isLive: boolean;
+  /** Null: dragging moves the view. Otherwise it chooses a stretch of a row. */
+  readonly selection: Selection | null;
   readonly zone: Zone;
   readonly locale: string;
 }
@@ -31,10 +34,25 @@ export interface SurfaceOptions {
   readonly state: () => SurfaceState;
   readonly onView: (view: View) => void;
   readonly onSeek: (hit: Hit) => void;
+  /** `row`: whose stretch it is; null below the last one. */
+  readonly onSelect: (selection: Selection, row: number | null) => void;
   readonly onHover: (hit: Hit | null, x: number) => void;
 }
 
 const DRAG_PX = 4;
+/** How near to an edge a pointer takes it; fingers are thicker. */
+const REACH_PX = 8;
+const FINGER_PX = 22;
+
+interface Held {
+  x: number;
+  readonly startX: number;
+  hasMoved: boolean;
+  readonly isRuler: boolean;
+  /** The end of a selection that stays, while the other one is dragged. */
+  readonly anchorMs: number | null;
+  readonly row: number | null;
+}
 
 export class Surface {
   private readonly o: SurfaceOptions;
@@ -45,7 +63,7 @@ export class Surface {
   private height = 0;
   private palette: Palette;
   private frame = 0;
-  private pointers = new Map<number, { x: number; startX: number; hasMoved: boolean; isRuler: boolean }>();
+  private pointers = new Map<number, Held>();
   private pointerMs: number | null = null;
 
   constructor(options: SurfaceOptions) {
@@ -136,6 +154,7 @@ export class Surface {
       playheadMs: state.playheadMs,
       isLive: state.isLive,
       pointerMs: this.pointerMs,
+      selection: state.selection,
     };
     draw(g, scene, this.palette);
   }
@@ -169,7 +188,13 @@ export class Surface {
     if (event.button !== 0) return;
     const { x, y } = this.place(event);
     this.o.canvas.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, { x, startX: x, hasMoved: false, isRuler: y < 0 });
+    const { selection, selected } = this.o.state();
+    const { row } = this.hitAt(x, y);
+    // Only edges that are seen can be taken: those of the selected row.
+    const seen = row === selected ? selection : null;
+    const reach = event.pointerType === "touch" ? FINGER_PX : REACH_PX;
+    const anchorMs = selection === null || y < 0 ? null : anchorAt(this.view, this.width, seen, x, reach);
+    this.pointers.set(event.pointerId, { x, startX: x, hasMoved: false, isRuler: y < 0, anchorMs, row });
   };
 
   private readonly move = (event: PointerEvent): void => {
@@ -191,11 +216,14 @@ export class Surface {
     } else if (held.isRuler && held.hasMoved) {
       // Dragging the ruler moves the playhead, as on every editor's desk.
       this.o.onSeek({ ...this.hitAt(x, -1), row: null });
+    } else if (held.hasMoved && held.anchorMs !== null) {
+      const chosen = between(held.anchorMs, toMs(this.view, this.width, x), this.o.nowMs());
+      this.o.onSelect(chosen, held.row);
     } else if (held.hasMoved) {
       this.setView(pan(this.view, ((before - x) / this.width) * spanMs(this.view)));
     }
     held.x = x;
-    this.o.canvas.style.cursor = held.hasMoved && !held.isRuler ? "grabbing" : "";
+    this.o.canvas.style.cursor = held.hasMoved && !held.isRuler && held.anchorMs === null ? "grabbing" : "";
     if (held.hasMoved) this.clearHover();
   };
 

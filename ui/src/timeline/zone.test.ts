@@ -34,3 +34,12 @@ it("knows zones of three quarters of an hour", () => {
 it("is UTC where the name is unknown", () => {
   expect(new Zone("Nowhere/Land").utc(2026, 1, 1)).toBe(Date.UTC(2026, 0, 1));
 });
+
+it("writes a moment as fields of browsers hold it, and reads it back", () => {
+  const zone = new Zone("Europe/Berlin");
+  const moment = Date.UTC(2026, 6, 1, 18, 5, 9);
+  expect(zone.written(moment)).toBe("2026-07-01T20:05:09");
+  expect(zone.read("2026-07-01T20:05:09")).toBe(moment);
+  expect(zone.read("2026-07-01T20:05"), "browsers leave out seconds that are 0").toBe(moment - 9000);
+  expect(zone.read(""), "not filled").toBeNull();
+});

@@ -81,6 +81,28 @@ export class Zone {
     const fits = [before, after].filter((utcMs) => utcMs + this.offsetMs(utcMs) === local);
     return fits.length > 0 ? Math.min(...fits) : Math.max(before, after);
   }
+
+  /** As a field of a browser takes it: `2026-11-20T20:15:00`. */
+  written(utcMs: number): string {
+    const two = (value: number): string => String(value).padStart(2, "0");
+    const { year, month, day, hour, minute, second } = this.local(utcMs);
+    return `${year}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}`;
+  }
+
+  /** What such a field holds, with or without seconds; null while it is not filled. */
+  read(text: string): number | null {
+    const [, year, month, day, hour, minute, second] =
+      /^(\d{4,})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?$/.exec(text) ?? [];
+    if (year === undefined) return null;
+    return this.utc(
+      Number(year),
+      Number(month),
+      Number(day),
+      Number(hour),
+      Number(minute),
+      Number(second ?? 0),
+    );
+  }
 }
 
 function isZone(name: string): boolean {

@@ -17,6 +17,7 @@ use super::{message, sdp};
 use crate::catalogue::{Catalogue, Channel};
 use crate::options::{AuthScheme, Join};
 use crate::playout::{FilmTime, FilmTrack, Origin, Outlet, Playout, Written};
+use crate::quirks::{Quirks, Tracks};
 
 /// What real cameras say, and live555 clients expect.
 const TIMEOUT_SECONDS: u64 = 60;
@@ -29,6 +30,7 @@ pub(crate) struct Access {
     pub(crate) auth: AuthScheme,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) join: Join,
+    pub(crate) quirks: Quirks,
 }
 
 /// The random numbers of one connection.
@@ -79,6 +81,7 @@ struct Session {
 pub(crate) struct Conversation {
     catalogue: Arc<Catalogue>,
     join: Join,
+    quirks: Quirks,
     gate: Gate,
     opened: Opened,
     session: Option<Session>,
@@ -88,7 +91,7 @@ impl Conversation {
     /// A connection that has just been opened.
     pub(crate) fn new(catalogue: Arc<Catalogue>, access: Access, opened: Opened) -> Self {
         let gate = Gate::new(access.auth, access.credentials, opened.nonce.clone());
-        Self { catalogue, join: access.join, gate, opened, session: None }
+        Self { catalogue, join: access.join, quirks: access.quirks, gate, opened, session: None }
     }
 
     /// Whether the request needs a pair of UDP ports of ours, if it is granted.
@@ -99,6 +102,21 @@ impl Conversation {
                 .and_then(choose)
                 .is_some_and(|w| matches!(w, Wanted::Datagrams { .. }))
             && self.gate.challenge(request).is_none()
+    }
+
+    /// Whether the request begins a session: cameras count these.
+    pub(crate) fn begins_session(&self, request: &Request) -> bool {
+        request.method == "SETUP" && self.session.is_none()
+    }
+
+    /// How many sessions there may be at all.
+    pub(crate) fn sessions_at_most(&self) -> usize {
+        self.quirks.sessions_at_most.unwrap_or(usize::MAX)
+    }
+
+    /// So many of a hundred datagrams are lost.
+    pub(crate) fn datagrams_lost_percent(&self) -> u8 {
+        self.quirks.datagrams_lost_percent
     }
 
     /// Answers a request at `utc` (nanoseconds since 1970). `ports` are the pair that was opened for it.
@@ -192,7 +210,7 @@ impl Conversation {
             .with("Content-Type", "application/sdp")
             .with("Content-Base", format!("{}/", request.uri.trim_end_matches('/')))
             .with("Cache-Control", "no-cache");
-        response.body = sdp::describe(&channel.film, &self.opened.local.to_string());
+        response.body = sdp::describe(&channel.film, &self.opened.local.to_string(), &self.quirks);
         response
     }
 
@@ -204,8 +222,11 @@ impl Conversation {
             return Status::NotFound.into();
         };
         let channel = self.catalogue.channel(camera, stream);
-        let Some(channel) = channel.filter(|c| track == FilmTrack::Video || c.film.sound.is_some())
-        else {
+        let there = |channel: &Channel| match track {
+            FilmTrack::Video => self.quirks.tracks == Tracks::All,
+            FilmTrack::Audio => channel.film.sound.is_some(),
+        };
+        let Some(channel) = channel.filter(there) else {
             return Status::NotFound.into();
         };
         let taken = self.session.as_ref().is_some_and(|session| {
@@ -265,7 +286,7 @@ impl Conversation {
     }
 
     fn play(&mut self, utc: u64, request: &Request) -> Answer {
-        let join = self.join;
+        let (join, quirks) = (self.join, self.quirks.clone());
         let Some(session) = &mut self.session else { return Status::SessionNotFound.into() };
         if locate(&request.uri)
             .is_none_or(|at| (at.camera, at.stream) != (session.camera, session.stream))
@@ -281,13 +302,11 @@ impl Conversation {
             }
             empty => {
                 let film = Arc::clone(&session.channel.film);
-                empty.insert(Playout::start(
-                    film,
-                    session.channel.phase,
-                    join,
-                    &session.outlets,
-                    now,
-                ))
+                let other = self.catalogue.channel(session.camera, StreamKind::Sub);
+                let other = other.map_or_else(|| Arc::clone(&film), |channel| channel.film);
+                let phase = session.channel.phase;
+                let playout = Playout::start(film, phase, join, &session.outlets, now);
+                empty.insert(playout.bent(&quirks, other, now))
             }
         };
         session.playing = true;
@@ -348,6 +367,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Scene;
     use crate::film::Film;
+    use crate::quirks::ParameterSetsIn;
     use crate::rtsp::message::{Incoming, parse};
     use crate::samples;
 
@@ -356,9 +376,14 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn conversation() -> Conversation {
-        let film = Arc::new(Film::new(samples::TINY_HEVC_MULAW).unwrap());
+        let film = Arc::new(Film::new(samples::TINY_HEVC_MULAW, ParameterSetsIn::Both).unwrap());
         let scene = Scene { main: Arc::clone(&film), sub: film };
-        let access = Access { auth: AuthScheme::None, credentials: None, join: Join::NextPicture };
+        let access = Access {
+            auth: AuthScheme::None,
+            credentials: None,
+            join: Join::NextPicture,
+            quirks: Quirks::default(),
+        };
         let opened = Opened {
             nonce: String::new(),
             session: "ABCD".into(),

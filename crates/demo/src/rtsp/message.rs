@@ -113,6 +113,8 @@ pub(crate) enum Status {
     NotFound,
     /// 406.
     NotAcceptable,
+    /// 453.
+    NotEnoughBandwidth,
     /// 454.
     SessionNotFound,
     /// 455.
@@ -131,6 +133,7 @@ impl Status {
             Self::Unauthorized => "401 Unauthorized",
             Self::NotFound => "404 Not Found",
             Self::NotAcceptable => "406 Not Acceptable",
+            Self::NotEnoughBandwidth => "453 Not Enough Bandwidth",
             Self::SessionNotFound => "454 Session Not Found",
             Self::MethodNotValidInThisState => "455 Method Not Valid in This State",
             Self::UnsupportedTransport => "461 Unsupported Transport",

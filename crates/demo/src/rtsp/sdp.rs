@@ -8,22 +8,19 @@ use base64::engine::general_purpose::STANDARD;
 use crate::film::{Film, Sound, VIDEO_PAYLOAD_TYPE};
 use crate::mp4::{AudioFormat, Law, NalCodec, NalFormat};
 use crate::playout::FilmTrack;
+use crate::quirks::{ParameterSetsIn, Quirks, Tracks};
 
 /// The SDP of a film, as the camera at `host` gives it.
-pub(super) fn describe(film: &Film, host: &str) -> String {
+pub(super) fn describe(film: &Film, host: &str, quirks: &Quirks) -> String {
     let family = if host.contains(':') { "IP6" } else { "IP4" };
     let mut sdp = format!(
         "v=0\r\no=- 0 0 IN {family} {host}\r\ns=Tarsier demo camera\r\nc=IN {family} {}\r\nt=0 0\r\n\
          a=control:*\r\na=range:npt=now-\r\n",
         if family == "IP6" { "::" } else { "0.0.0.0" }
     );
-    let pt = VIDEO_PAYLOAD_TYPE;
-    let _ = write!(sdp, "m=video 0 RTP/AVP {pt}\r\n");
-    sdp.push_str(&video_format(&film.pictures.format, pt));
-    let pictures = i64::try_from(film.pictures.units.len()).unwrap_or(i64::MAX);
-    let millifps = 1000 * pictures * i64::from(film.pictures.timescale) / film.pictures.length;
-    let _ = write!(sdp, "a=framerate:{}.{:03}\r\n", millifps / 1000, millifps % 1000);
-    let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Video.control());
+    if quirks.tracks == Tracks::All {
+        video(&mut sdp, film, quirks.parameter_sets);
+    }
     if let Some(sound) = &film.sound {
         let pt = sound.payload_type();
         let _ = write!(sdp, "m=audio 0 RTP/AVP {pt}\r\n");
@@ -31,6 +28,24 @@ pub(super) fn describe(film: &Film, host: &str) -> String {
         let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Audio.control());
     }
     sdp
+}
+
+fn video(sdp: &mut String, film: &Film, sets: ParameterSetsIn) {
+    let pt = VIDEO_PAYLOAD_TYPE;
+    let _ = write!(sdp, "m=video 0 RTP/AVP {pt}\r\n");
+    if sets == ParameterSetsIn::Band {
+        let name = match film.pictures.format.codec {
+            NalCodec::Avc => "H264",
+            NalCodec::Hevc => "H265",
+        };
+        let _ = write!(sdp, "a=rtpmap:{pt} {name}/90000\r\na=fmtp:{pt} packetization-mode=1\r\n");
+    } else {
+        sdp.push_str(&video_format(&film.pictures.format, pt));
+    }
+    let pictures = i64::try_from(film.pictures.units.len()).unwrap_or(i64::MAX);
+    let millifps = 1000 * pictures * i64::from(film.pictures.timescale) / film.pictures.length;
+    let _ = write!(sdp, "a=framerate:{}.{:03}\r\n", millifps / 1000, millifps % 1000);
+    let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Video.control());
 }
 
 fn video_format(format: &NalFormat, pt: u8) -> String {

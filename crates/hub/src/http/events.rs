@@ -114,5 +114,6 @@ pub(crate) fn event(row: EventRow) -> Option<Event> {
         camera_id: row.camera.map(|camera| camera.to_string()),
         title: words.title,
         body: words.body,
+        until_utc_ms: words.happened.map(|happened| happened.until_utc_ms),
     })
 }

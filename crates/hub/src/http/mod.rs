@@ -3,19 +3,28 @@
 //! Order of what a request passes: headers for browsers, [`origin`] (Host, Origin), the route, [`rights`] (the
 //! token), the handler. Whatever goes wrong on the way is answered as `application/problem+json`.
 
+mod alerts;
 pub(crate) mod answer;
 pub(crate) mod assets;
+mod camera_events;
 mod cameras;
 mod demo;
 mod events;
+mod hls;
+mod ledger;
 mod live;
+mod locks;
 mod observe;
 mod origin;
 mod past;
+mod policy;
 pub(crate) mod rights;
 mod session;
 mod status;
+mod storage;
+mod supervision;
 mod system;
+mod whep;
 
 use std::sync::Arc;
 
@@ -23,7 +32,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, options};
 use axum::{Json, Router};
 use tarsier_api::problem::{Problem, ProblemCode};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -70,6 +79,7 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(cameras::list, cameras::create))
         .routes(routes!(cameras::test))
         .routes(routes!(cameras::read, cameras::change, cameras::delete))
+        .routes(routes!(camera_events::create))
         .routes(routes!(status::of_camera))
         .routes(routes!(status::of_all))
         .routes(routes!(status::recorders))
@@ -79,14 +89,32 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(past::playlist))
         .routes(routes!(past::still))
         .routes(routes!(system::storage))
+        .routes(routes!(storage::add))
+        .routes(routes!(storage::change, storage::remove))
+        .routes(routes!(storage::restore))
+        .routes(routes!(policy::read, policy::put))
+        .routes(routes!(policy::forecast))
+        .routes(routes!(locks::list, locks::create))
+        .routes(routes!(locks::remove))
         .routes(routes!(system::system))
         .routes(routes!(system::pause))
         .routes(routes!(system::stop))
+        .routes(routes!(supervision::read, supervision::change))
         .routes(routes!(demo::add))
         .routes(routes!(session::read, session::renew))
         .routes(routes!(events::stream))
         .routes(routes!(live::mse))
+        .routes(routes!(hls::streams))
+        .routes(routes!(hls::stream))
+        .routes(routes!(hls::file))
+        .routes(routes!(whep::open))
+        .routes(routes!(whep::trickle, whep::end))
         .routes(routes!(observe::metrics))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::acknowledge))
+        .routes(routes!(alerts::mute_read, alerts::mute))
+        .routes(routes!(alerts::settings, alerts::change_settings))
+        .routes(routes!(ledger::read))
         .split_for_parts()
 }
 
@@ -102,6 +130,9 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
     let document = Arc::new(document);
     guarded
         .route_layer(middleware::from_fn_with_state(hub.clone(), rights::authorize))
+        // A browser asks before it has the token.
+        .route("/live/{camera}/{stream}/whep", options(whep::options))
+        .route("/live/{camera}/{stream}/whep/{session}", options(whep::session_options))
         .route("/healthz", get(observe::healthy))
         .route("/readyz", get(observe::ready))
         .route("/api/v1/openapi.json", get(move || async move { Json(document.as_ref().clone()) }))

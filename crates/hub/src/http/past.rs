@@ -1,7 +1,7 @@
 //! The past of a camera: timeline, segments, playlist, files, stills.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,12 +12,13 @@ use serde::Deserialize;
 use tarsier_api::Page;
 use tarsier_api::problem::Problem;
 use tarsier_api::timeline::{SegmentItem, TierKind, Timeline, TimelineSpan};
-use tarsier_index::SegmentRow;
+use tarsier_index::{Lock, SegmentRow};
 use tarsier_playback::OpenSegment;
 use tarsier_playback::past::{self, PlaylistError, Present, TimelineRequest};
 use tarsier_playback::read::{self, Shifted};
 use tarsier_playback::vod::{Timestamps, VodError, VodRequest};
-use tarsier_types::{Gap, GapReason, Part, StreamKind, Ticks, UtcMs, UtcRange};
+use tarsier_tiers::bucket::Bucket;
+use tarsier_types::{CameraId, Part, StreamKind, Ticks, UtcMs, UtcRange};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 use utoipa::{IntoParams, ToSchema};
@@ -29,6 +30,7 @@ use crate::http::rights::Caller;
 use crate::http::status::timeline_gap;
 use crate::hub::{Hub, index_failed};
 use crate::stills;
+use crate::storage::Media;
 
 const USUAL_SPANS: usize = 2000;
 const MOST_SPANS: usize = 20_000;
@@ -133,27 +135,31 @@ pub(crate) async fn timeline(
     let max_spans = params.max_spans.unwrap_or(USUAL_SPANS).clamp(1, MOST_SPANS);
     let mut present: Vec<Present> =
         StreamKind::ALL.map(|stream| present(&hub, &camera, stream, now)).into();
-    let (drawn, events) = hub
+    let of = camera.id.clone();
+    let (drawn, events, locks) = hub
         .ask_index(move |index| {
             for present in &mut present {
-                // What is going on began at the earliest where the newest footage ends.
+                // What is going on began where the newest footage ends; what is stored of it since then stays.
                 let last = index.last_segment_end(&camera.id, present.stream)?;
                 if let (Some(gap), Some(last)) = (&mut present.gap, last) {
-                    gap.range.start = gap.range.start.max(last);
+                    gap.range.start = last;
                 }
             }
             let request = TimelineRequest { range, now, max_spans };
             let drawn = past::timeline(index, &camera.id, request, &present)?;
-            Ok((drawn, index.events_in(&camera.id, range, MOST_EVENTS)?))
+            let locks = index.locks()?.into_iter().filter(|lock| lock.camera == of);
+            Ok((drawn, index.events_in(&camera.id, range, MOST_EVENTS)?, locks.collect::<Vec<_>>()))
         })
         .await
         .map_err(|error| index_failed(&error))?;
-    let spans = drawn.spans.iter().map(|span| TimelineSpan {
-        start_utc_ms: span.range.start.0,
-        end_utc_ms: span.range.end.0,
-        stream: span.stream.into(),
-        tier: tier_kind(span.tier),
-        locked: false,
+    let spans = drawn.spans.iter().flat_map(|span| {
+        cut_at_locks(span.range, &locks).into_iter().map(|(range, locked)| TimelineSpan {
+            start_utc_ms: range.start.0,
+            end_utc_ms: range.end.0,
+            stream: span.stream.into(),
+            tier: tier_kind(span.tier),
+            locked,
+        })
     });
     Ok(Json(Timeline {
         spans: spans.collect(),
@@ -162,20 +168,32 @@ pub(crate) async fn timeline(
     }))
 }
 
+/// A span in pieces that are locked or not, in order.
+fn cut_at_locks(range: UtcRange, locks: &[Lock]) -> Vec<(UtcRange, bool)> {
+    let mut cuts = vec![range.start, range.end];
+    for both in locks.iter().filter_map(|lock| lock.range.overlap(range)) {
+        cuts.extend([both.start, both.end]);
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    let piece = |ends: &[UtcMs]| {
+        let piece = UtcRange::new(ends[0], ends[1]);
+        (piece, locks.iter().any(|lock| lock.range.overlap(piece).is_some()))
+    };
+    let mut pieces: Vec<(UtcRange, bool)> = Vec::new();
+    for (piece, locked) in cuts.windows(2).map(piece) {
+        match pieces.last_mut() {
+            Some((last, was_locked)) if *was_locked == locked => last.end = piece.end,
+            _ => pieces.push((piece, locked)),
+        }
+    }
+    pieces
+}
+
 /// What is going on in a stream and not in the index.
 fn present(hub: &Hub, camera: &CameraEntry, stream: StreamKind, now: UtcMs) -> Present {
     let open = hub.open().of(&camera.id, stream).next_back().cloned();
-    let outage = hub.brains().get(&camera.id).and_then(|brain| brain.outage(stream, now));
-    let gap = if camera.is_recorded(stream, hub.pause()) {
-        outage.map(|(since, cause)| {
-            (since, cause.map_or(GapReason::Unknown, tarsier_wire::Problem::gap_reason))
-        })
-    } else {
-        // It began when it was switched off: where the newest footage ends.
-        Some((UtcMs(0), GapReason::Planned))
-    };
-    let gap = gap.map(|(since, reason)| Gap { range: UtcRange::new(since, now), reason });
-    Present { stream, open, gap }
+    Present { stream, open, gap: hub.missing_now(camera, stream, now) }
 }
 
 /// The files of a stream, oldest first.
@@ -276,27 +294,73 @@ pub(crate) async fn file(
     let start = start.ok_or_else(not_found)?;
     let open = hub.open().of(&camera.id, stream).find(|open| open.start == start).cloned();
     let is_open = open.is_some();
-    let (root, parameters, parts) = if let Some(open) = open {
-        (hub.data.footage(), open.parameters, open.fragments)
+    let below = tarsier_segment::name::path(&camera.id, stream, start);
+    let (media, parameters, parts, length) = if let Some(open) = open {
+        let root = hub.root_of_open(&camera.id, stream, start);
+        (Media::File(root.join(below)), open.parameters, open.fragments, 0)
     } else {
-        let of = camera.id.clone();
-        let row = hub.ask_index(move |index| index.segment_at(&of, stream, start)).await;
-        let row = row.map_err(|error| index_failed(&error))?.filter(|row| row.start == start);
-        let row = row.ok_or_else(stills::no_footage)?;
-        (row.tier.root.clone(), row.parameters, row.parts)
+        let mut row = stored(&hub, &camera.id, stream, start).await?;
+        let mut media = hub.storage.registry().media(&row.tier, below.clone());
+        if let Media::File(path) = &media
+            && !tokio::fs::try_exists(path).await.unwrap_or(true)
+        {
+            // It was moved since: its row says where to.
+            row = stored(&hub, &camera.id, stream, start).await?;
+            media = hub.storage.registry().media(&row.tier, below);
+        }
+        (media, row.parameters, row.parts, row.size_bytes)
     };
-    let path = root.join(tarsier_segment::name::path(&camera.id, stream, start));
-    let mut answer = match params.t {
-        Some(by) => {
+    let mut answer = match (params.t, media) {
+        (Some(by), media) => {
             let audio_rate_hz = parameters.audio.as_ref().map(|audio| audio.sample_rate_hz);
             let length = parts.last().map_or(0, |part| part.offset + u64::from(part.bytes));
-            shifted(path, parts, Ticks(by), audio_rate_hz, bytes_asked(&request, length)).await?
+            shifted(media, parts, Ticks(by), audio_rate_hz, bytes_asked(&request, length)).await?
         }
-        None => unchanged(&path, request).await?,
+        (None, Media::File(path)) => unchanged(&path, request).await?,
+        (None, Media::Object(bucket, key)) => {
+            let bucket = bucket.ok_or_else(stills::no_footage)?;
+            object(&bucket, &key, length, bytes_asked(&request, length)).await?
+        }
     };
     let cache = if is_open { "no-store" } else { "private, max-age=86400, immutable" };
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     Ok(answer)
+}
+
+async fn stored(
+    hub: &Hub,
+    camera: &CameraId,
+    stream: StreamKind,
+    start: UtcMs,
+) -> Result<SegmentRow, Failure> {
+    let of = camera.clone();
+    let row = hub.ask_index(move |index| index.segment_at(&of, stream, start)).await;
+    let row = row.map_err(|error| index_failed(&error))?.filter(|row| row.start == start);
+    Ok(row.ok_or_else(stills::no_footage)?)
+}
+
+/// An object of a bucket, as it comes.
+async fn object(
+    bucket: &Bucket,
+    key: &str,
+    length: u64,
+    asked: Option<Range<u64>>,
+) -> Result<Response, Failure> {
+    let bytes = bucket.stream(key, asked.clone()).await.map_err(|error| {
+        tracing::warn!(key, error = &error as &dyn std::error::Error, "not served");
+        stills::no_footage()
+    })?;
+    let kind = (header::CONTENT_TYPE, "video/mp4".to_owned());
+    let ranges = (header::ACCEPT_RANGES, "bytes".to_owned());
+    let body = axum::body::Body::from_stream(bytes);
+    let Some(range) = asked else {
+        let sent = (header::CONTENT_LENGTH, length.to_string());
+        return Ok(([kind, ranges, sent], body).into_response());
+    };
+    let sent = (header::CONTENT_LENGTH, (range.end - range.start).to_string());
+    let which = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
+    let which = (header::CONTENT_RANGE, which);
+    Ok((StatusCode::PARTIAL_CONTENT, [kind, ranges, sent, which], body).into_response())
 }
 
 async fn unchanged(path: &Path, request: Request) -> Result<Response, Failure> {
@@ -320,7 +384,7 @@ fn bytes_asked(request: &Request, length: u64) -> Option<Range<u64>> {
 }
 
 async fn shifted(
-    path: PathBuf,
+    media: Media,
     parts: Vec<Part>,
     by: Ticks,
     audio_rate_hz: Option<u32>,
@@ -330,8 +394,11 @@ async fn shifted(
     let range = asked.clone().unwrap_or(0..length);
     let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
     let read = tokio::task::spawn_blocking(move || {
-        read::shifted(&path, Shifted { parts: &parts, by, audio_rate_hz }, range).inspect_err(|error| {
-            tracing::warn!(path = %path.display(), error = error as &dyn std::error::Error, "not served");
+        let file = Shifted { parts: &parts, by, audio_rate_hz };
+        let read =
+            media.open().and_then(|mut source| read::shifted_from(&mut *source, file, range));
+        read.inspect_err(|error| {
+            tracing::warn!(?media, error = error as &dyn std::error::Error, "not served");
         })
     });
     let bytes =

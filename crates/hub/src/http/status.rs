@@ -77,11 +77,17 @@ async fn statuses(hub: &Arc<Hub>, cameras: Vec<CameraId>) -> Result<Vec<CameraSt
         .map_err(|error| index_failed(&error))?;
     let now = hub.now();
     let brains = hub.brains();
-    let known = cameras.iter().zip(gaps).filter_map(|(id, gap)| Some((id, gap, brains.get(id)?)));
-    let statuses = known.map(|(id, gap, brain)| {
+    let moment = hub.moment();
+    let known = cameras
+        .iter()
+        .zip(gaps)
+        .filter_map(|(id, gap)| Some((id, gap, brains.get(id)?, hub.camera(id)?)));
+    let statuses = known.map(|(id, gap, brain, camera)| {
         let mut streams = brain.stream_statuses(now);
         for stream in &mut streams {
-            stream.viewers = hub.live.viewers(&(id.clone(), stream.stream.into()));
+            let kind = stream.stream.into();
+            stream.viewers = hub.live.viewers(&(id.clone(), kind));
+            stream.connection = hub.connections.health(id, kind);
         }
         CameraStatus {
             camera_id: id.to_string(),
@@ -91,6 +97,8 @@ async fn statuses(hub: &Arc<Hub>, cameras: Vec<CameraId>) -> Result<Vec<CameraSt
             retry_at_utc_ms: brain.retry_at().map(|at| at.0),
             streams,
             recorder: recorders.iter().find(|of| of.camera == *id).map(recorder),
+            keeps: camera.keeps(moment),
+            keeps_until_utc_ms: camera.keeps_until(moment).map(|at| at.0),
             last_gap: gap.map(timeline_gap),
         }
     });
@@ -102,6 +110,7 @@ fn recorder(snapshot: &RecorderSnapshot) -> RecorderItem {
         RecorderState::Starting => "starting",
         RecorderState::Running => "running",
         RecorderState::Waiting => "waiting",
+        RecorderState::Paused => "paused",
         RecorderState::Stopped => "stopped",
     };
     RecorderItem {

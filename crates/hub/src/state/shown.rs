@@ -45,6 +45,10 @@ impl CameraBrain {
             );
             return Some(say(cause, stream.no_picture_since, Retry::Never));
         }
+        if let Some(until) = self.unstable_until {
+            let cause = words::left_alone(until, now, &self.tz);
+            return Some(say(cause, stream.no_picture_since, Retry::Never));
+        }
         match stream.condition(now) {
             Condition::Fresh if stream.unwritten_since.is_some() => {
                 let disk = words::cause(Cause::DiskNotWritable, place);
@@ -79,7 +83,7 @@ impl CameraBrain {
         Some(self.stream_problem(kind, now).unwrap_or_else(connecting))
     }
 
-    /// One entry for each configured stream; who watches is known to others.
+    /// One entry for each configured stream; who watches, and how its connection is, are known to others.
     pub(crate) fn stream_statuses(&self, now: UtcMs) -> Vec<StreamStatus> {
         self.streams
             .iter()
@@ -98,6 +102,7 @@ impl CameraBrain {
                 packets_lost: stream.health.packets_lost,
                 reconnects: stream.health.reconnects,
                 viewers: 0,
+                connection: None,
             })
             .collect()
     }

@@ -44,6 +44,24 @@ impl Stream {
         }
     }
 
+    /// The wall clock was put ahead by so many milliseconds: spans stay as long as they were.
+    pub(super) fn clock_changed(&mut self, by_ms: i64) {
+        let moved = |at: &mut UtcMs| *at = at.plus_millis(by_ms);
+        moved(&mut self.no_picture_since);
+        self.unwritten_since.iter_mut().for_each(moved);
+        self.health.last_picture.iter_mut().for_each(moved);
+        match &mut self.link {
+            Some(LinkState::Waiting { retry_at, since, .. }) => {
+                moved(retry_at);
+                moved(since);
+            }
+            Some(LinkState::Playing { since, .. } | LinkState::Stopped { since, .. }) => {
+                moved(since);
+            }
+            Some(LinkState::Connecting { .. }) | None => {}
+        }
+    }
+
     pub(super) fn condition(&self, now: UtcMs) -> Condition {
         let since = self.no_picture_since;
         let is_late = now.millis_since(since) > PATIENCE_MS;
@@ -81,8 +99,9 @@ impl Stream {
             LinkState::Playing { parameters, since } => {
                 self.parameters = Some(parameters.clone());
                 self.cause = None;
+                // A recorder of an earlier hub plays since long ago; when its last picture came it says next.
                 self.no_picture_since =
-                    self.health.last_picture.map_or(*since, |last| last.max(*since)).min(now);
+                    self.health.last_picture.map_or(now, |last| last.max(*since)).min(now);
             }
             LinkState::Waiting { problem, retry_at, since, .. } => {
                 self.cause = Some(*problem);

@@ -32,7 +32,9 @@ fn parameters() -> ParameterSets {
 }
 
 /// Words: a number: seconds pass, with a tick each; `p` plays; `h` a heartbeat with a new picture; `c`
-/// connecting; `w` waiting, `W` waiting and given up; `s` wrong password; `x` the recorder died; `n` the disk
+/// connecting; `P` a recorder of an earlier hub that plays for an hour; `was_offline`, `was_stopped` that an earlier
+/// hub told; `took` another recorder took over; `unstable` left alone for half
+/// an hour; `w` waiting, `W` waiting and given up; `s` wrong password; `x` the recorder died; `n` the disk
 /// takes nothing; `off`, `on`, `live`: configured so. Answer: states as they change, and events.
 fn run(script: &str) -> String {
     let mut now = START;
@@ -50,6 +52,28 @@ fn run(script: &str) -> String {
         };
         let input = match word {
             "p" => Input::Link(main, LinkState::Playing { parameters: parameters(), since: now }),
+            "P" => {
+                let since = now.plus_millis(-3_600_000);
+                Input::Link(main, LinkState::Playing { parameters: parameters(), since })
+            }
+            "took" => Input::TookOver,
+            "unstable" => {
+                let until = now.plus_millis(1_800_000);
+                Input::Unstable { until, restarts: 5, is_alive: false }
+            }
+            "was_offline" | "was_stopped" => {
+                let kind = if word == "was_offline" {
+                    EventKind::CameraOffline
+                } else {
+                    EventKind::CameraStopped
+                };
+                brain.resume(now, now.plus_millis(-3_600_000), kind);
+                shown.push(format!("{:?}", brain.state()));
+                while let Some(output) = brain.poll() {
+                    assert!(!matches!(output, Output::Event { .. }), "it was told: {output:?}");
+                }
+                continue;
+            }
             "h" => {
                 gone = now;
                 Input::Health(
@@ -74,6 +98,16 @@ fn run(script: &str) -> String {
             "off" => Input::Configured(facts(false, true)),
             "on" => Input::Configured(facts(true, true)),
             "live" => Input::Configured(facts(true, false)),
+            "ahead" | "back" => {
+                let by_ms = if word == "ahead" { 3_600_000 } else { -3_600_000 };
+                now = now.plus_millis(by_ms);
+                brain.clock_changed(by_ms);
+                Input::Tick
+            }
+            "old_h" => {
+                let last_picture = Some(now.plus_millis(3_600_000));
+                Input::Health(main, StreamHealth { last_picture, ..StreamHealth::default() })
+            }
             seconds => {
                 for _ in 0..seconds.parse::<u32>().expect("a number of seconds") {
                     now = now.plus_millis(1000);
@@ -104,6 +138,25 @@ fn step(brain: &mut CameraBrain, now: UtcMs, input: Input, shown: &mut Vec<Strin
 fn pictures_make_it_recording_or_live() {
     assert_eq!(run("c 1 p h"), "Connecting Recording");
     assert_eq!(run("c 1 p h live"), "Connecting Recording Live");
+}
+
+#[test]
+fn what_an_earlier_hub_has_told_is_not_told_again_and_its_end_is() {
+    assert_eq!(
+        run("was_offline c 3 c W 40 c W 20 p h"),
+        "Connecting Offline Recording <camera_online>",
+        "a hub that starts anew while a camera is offline"
+    );
+    assert_eq!(
+        run("was_offline c 5 c w 40 c p h"),
+        "Connecting Offline Recording <camera_online>",
+        "nor what was told before its recorder gave up"
+    );
+    assert_eq!(
+        run("was_stopped 5 s 60"),
+        "Connecting Offline Stopped",
+        "nor that a password is wrong"
+    );
 }
 
 #[test]
@@ -166,8 +219,91 @@ fn pictures_that_are_not_written_are_live_only() {
 }
 
 #[test]
+fn the_end_of_an_outage_is_told_although_the_camera_was_renamed_meanwhile() {
+    assert_eq!(
+        run("p h W 5 on 5 live 5 p h"),
+        "Connecting Recording Offline <camera_offline> Live <camera_online>"
+    );
+    assert_eq!(
+        run("p h w 1 s 5 on 1 c 1 s"),
+        "Connecting Recording Connecting Stopped <camera_stopped> Offline Stopped <camera_stopped>",
+        "that a corrected password is wrong as well is news"
+    );
+}
+
+#[test]
 fn switched_off_is_no_incident() {
     assert_eq!(run("p h off 100 on 1"), "Connecting Recording Disabled Recording");
+}
+
+#[test]
+fn a_recorder_of_an_earlier_hub_that_plays_since_long_is_no_camera_that_came_back() {
+    assert_eq!(run("P 1 h 5"), "Connecting Recording", "no offline, and no online behind it");
+    assert_eq!(run("P 11"), "Connecting Recording Offline <camera_offline>", "unless none comes");
+}
+
+#[test]
+fn an_outage_that_an_earlier_hub_told_is_not_told_again_and_its_end_is() {
+    assert_eq!(
+        run("was_offline c 1 W 30 W 30 p h"),
+        "Connecting Offline Recording <camera_online>"
+    );
+    assert_eq!(
+        run("was_stopped c 1 s 30"),
+        "Connecting Offline Stopped",
+        "nor is a wrong password"
+    );
+    assert_eq!(
+        run("was_stopped c 1 s 9 on c p h w 1 s"),
+        "Connecting Offline Stopped Offline Recording <camera_online> Connecting Stopped <camera_stopped>",
+        "a new one is"
+    );
+}
+
+#[test]
+fn a_clock_put_ahead_calls_nobody_offline() {
+    assert_eq!(run("p h 5 ahead 3 h 5 h"), "Connecting Recording");
+    assert_eq!(
+        run("p h 5 ahead 12"),
+        "Connecting Recording Offline <camera_offline>",
+        "who falls silent then is missed as soon as ever"
+    );
+}
+
+#[test]
+fn a_clock_put_back_hides_no_outage() {
+    let missed = "Connecting Recording Offline <camera_offline>";
+    assert_eq!(run("p h 5 back 12"), missed);
+    assert_eq!(run("p h 5 back old_h 12"), missed, "said before, heard after it");
+    assert_eq!(run("p h 12 back h"), format!("{missed} Recording <camera_online>"));
+}
+
+#[test]
+fn one_recorder_that_takes_over_from_another_is_no_outage() {
+    assert_eq!(run("p h 5 h took h 5 h"), "Connecting Recording");
+}
+
+#[test]
+fn an_unstable_recorder_is_told_of_and_the_problem_says_when_it_is_tried_again() {
+    assert_eq!(
+        run("p h x unstable 12"),
+        "Connecting Recording Connecting <recorder_restarted> <camera_unstable> Offline <camera_offline>"
+    );
+    let mut brain = CameraBrain::new(facts(true, true), TimeZone::UTC, START);
+    let until = START.plus_millis(1_800_000);
+    brain.handle(START, Input::Unstable { until, restarts: 5, is_alive: false });
+    let problem = brain.problem(START.plus_millis(60_000)).unwrap();
+    assert_eq!(
+        problem.message,
+        "Garden: no picture since 20:14. Its recorder ended too often and is left alone until 20:44."
+    );
+    brain.handle(until, Input::Configured(facts(true, true)));
+    assert!(brain.problem(until).unwrap().message.contains("left alone"), "a name is no cure");
+    brain.handle(until, Input::Started);
+    assert_eq!(
+        brain.problem(until.plus_millis(1)).map(|p| p.code),
+        Some(tarsier_api::problem::ProblemCode::NoPictures)
+    );
 }
 
 #[test]

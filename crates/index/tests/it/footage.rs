@@ -129,7 +129,14 @@ fn spans_join_over_midnight_and_show_holes_and_tiers() {
         "cut at the ends of the range"
     );
     assert_eq!(it.spans(ALL, 1), "-360-3780c", "as many spans as can be drawn");
-    assert!(it.index.segment_moved(&garden(), MAIN, UtcMs(MIDNIGHT - 360_000), "hdd").unwrap());
+    let moved = it.index.segment_moved(&garden(), MAIN, UtcMs(MIDNIGHT - 360_000), "hdd").unwrap();
+    let left = moved.expect("it lived elsewhere");
+    assert_eq!((left.tier_id.as_str(), left.start), ("ssd", UtcMs(MIDNIGHT - 360_000)));
+    assert_eq!(
+        it.index.garbage("ssd", 9).unwrap(),
+        [left],
+        "the file where it lived is to be deleted"
+    );
     assert_eq!(it.spans(ALL, 9), "-360--180a -180-540c 3600-3780c");
     assert!(
         it.index.has_footage(&garden(), MAIN, range(MIDNIGHT + 3_700_000, MIDNIGHT + DAY)).unwrap()
@@ -253,6 +260,13 @@ fn no_question_of_a_timeline_or_a_playlist_walks_a_whole_table() {
              (select max(start_utc_ms) from gaps where stream_id = 1 and start_utc_ms <= 2), 2) order by start_utc_ms",
         "select * from events where camera_id = 'x' and utc_ms >= 1 and utc_ms < 2 order by utc_ms desc, id desc limit 5",
         "select * from events where id > 5 order by id limit 6",
+        "select f.id from segments f indexed by segments_by_age where f.tier_id = 1 and f.start_utc_ms >= 2
+             order by f.start_utc_ms",
+        "select f.id from copies o indexed by copies_by_age join segments f on f.id = o.segment_id
+             where o.tier_id = 1 and o.start_utc_ms >= 2 order by o.start_utc_ms",
+        "select f.id from segments f where f.id >= 1 and f.id < 2 and +f.tier_id = 3 order by f.id",
+        "select segment_id from garbage where tier_id = 1 order by segment_id limit 2",
+        "select exists (select 1 from locks where camera_id = 'x' and start_utc_ms < 3 and end_utc_ms > 2)",
     ] {
         let mut plan = database.prepare(&format!("explain query plan {sql}")).unwrap();
         let steps: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
@@ -317,7 +331,8 @@ proptest! {
                 }
                 _ => {
                     let moved = it.index.segment_moved(&garden(), MAIN, UtcMs(start), "hdd").unwrap();
-                    prop_assert_eq!(moved, model.0.contains_key(&start));
+                    let lives = model.0.get(&start).map(|row| row.1);
+                    prop_assert_eq!(moved.is_some(), lives.is_some_and(|tier| tier != "archive"));
                     if let Some(row) = model.0.get_mut(&start) {
                         row.1 = "archive";
                     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tarsier_index::{
-    Index, OpenSegments, Reach, ReconcileError, ReconcileReport, SegmentState, TierKind,
+    Index, OpenSegments, Reach, ReconcileError, ReconcileReport, SegmentRef, SegmentState, TierKind,
 };
 use tarsier_segment::{FragmentBuilder, SegmentMeta, init_segment, mfra, name, sample_entry, scan};
 use tarsier_types::{
@@ -275,4 +275,82 @@ fn files_of_a_camera_that_nobody_knows_any_more_are_found() {
     disk.reconcile(Reach::All);
     assert_eq!(disk.it.index.cameras().unwrap(), [], "no camera is invented");
     assert_eq!(disk.it.index.totals().unwrap()[0].camera, garden(), "but its footage is there");
+}
+
+#[test]
+fn a_file_that_waits_for_its_deletion_is_not_found_again() {
+    let disk = Disk::new();
+    let starts: Vec<UtcMs> = (0..3).map(|n| UtcMs(MIDNIGHT + n * 10_000)).collect();
+    for start in &starts {
+        disk.write(*start, &file(*start, 10));
+    }
+    disk.reconcile(Reach::All);
+    let condemned =
+        SegmentRef { tier_id: "ssd".into(), camera: garden(), stream: MAIN, start: starts[1] };
+    disk.it.index.condemn(&[condemned]).unwrap();
+    let report = disk.reconcile(Reach::All);
+    assert_eq!((report.files, report.added, report.missing), (3, 0, 0));
+    assert_eq!(disk.it.spans(ALL, 9), "0-10c 20-30c", "the power went before it was deleted");
+}
+
+#[test]
+fn a_second_file_of_a_segment_is_told_of_and_changes_nothing() {
+    let disk = Disk::new();
+    let start = UtcMs(MIDNIGHT);
+    disk.write(start, &file(start, 10));
+    disk.reconcile(Reach::All);
+    disk.it.index.segment_moved(&garden(), MAIN, start, "hdd").unwrap();
+    let left = disk.it.index.garbage("ssd", 9).unwrap();
+    // A disk comes back with a file on it that was deleted while it was away.
+    disk.it.index.buried(&left).unwrap();
+    let report = disk.reconcile(Reach::All);
+    assert_eq!((report.added, report.missing), (0, 0));
+    let double = SegmentRef { tier_id: "ssd".into(), camera: garden(), stream: MAIN, start };
+    assert_eq!(report.doubles, [double]);
+    assert_eq!(disk.it.spans(ALL, 9), "0-10a", "the one that counts stays where it is");
+}
+
+#[test]
+fn a_rebuild_that_ends_at_any_step_goes_on_where_it_was() {
+    let starts: Vec<UtcMs> = (0..5).map(|n| UtcMs(MIDNIGHT + n * DAY)).collect();
+    let disk = Disk::new();
+    for start in &starts {
+        disk.write(*start, &file(*start, 2));
+    }
+    disk.reconcile(Reach::All);
+    let whole = disk.it.index.segments_in(&garden(), MAIN, ALL, 9).unwrap();
+    assert_eq!(whole.len(), starts.len());
+    for ends_after in 1..=starts.len() {
+        let index = Index::open(&disk.it.folder.path().join(format!("{ends_after}.db"))).unwrap();
+        put_tier(&index, "ssd", &disk.root, TierKind::Cache);
+        let mut steps = 0;
+        let mut progress = |_: &ReconcileReport| {
+            steps += 1;
+            if steps == ends_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let open = OpenSegments::new();
+        index.reconcile("ssd", &disk.root, Reach::All, &open, &mut progress).unwrap();
+        let again = reconcile(&index, &disk.root, Reach::All, &open).unwrap();
+        assert_eq!(
+            usize::try_from(again.added).unwrap(),
+            starts.len() - ends_after,
+            "nothing twice"
+        );
+        let rows = index.segments_in(&garden(), MAIN, ALL, 9).unwrap();
+        assert_eq!(rows, whole, "nothing lost, after step {ends_after}");
+    }
+}
+
+#[test]
+fn a_file_that_was_begun_during_a_comparison_is_not_taken_for_torn() {
+    let disk = Disk::new();
+    for n in 0..2 {
+        let start = UtcMs(MIDNIGHT + n * 10_000);
+        disk.write(start, &file(start, 3));
+    }
+    let report = disk.reconcile(Reach::AllBefore(UtcMs(MIDNIGHT + 10_000)));
+    assert_eq!((report.files, report.added), (2, 1));
+    assert_eq!(disk.it.spans(ALL, 9), "0-3c");
+    fs::remove_file(disk.path(UtcMs(MIDNIGHT))).unwrap();
+    assert_eq!(disk.reconcile(Reach::AllBefore(UtcMs(0))).missing, 1, "what is gone is gone");
 }

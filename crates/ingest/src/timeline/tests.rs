@@ -73,6 +73,24 @@ fn a_clock_that_stands_still_goes_on_by_arrival() {
 }
 
 #[test]
+fn pictures_are_where_they_belong_after_their_clock_stood_still_for_seconds() {
+    let still = |pictures: usize| "1 ".repeat(pictures);
+    let said = run(&format!("K0 {}51 52", still(50)));
+    assert!(!said.contains("jump"), "standing still is no jump: {said}");
+    assert!(said.ends_with(" 50!still 51 52"), "true again, not seconds ahead: {said}");
+    let goes_on = run(&format!("K0 {}2 3", still(50)));
+    assert!(goes_on.ends_with(" 50!still 51!jump 52"), "goes on from where it stood: {goes_on}");
+}
+
+#[test]
+fn pictures_of_a_clock_that_stands_still_are_not_bunched_when_they_come_in_bursts() {
+    insta::assert_snapshot!(
+        run("K0 1 2 3 4 4@8 4@8 4@8 4@8 4@12 4@12 4@12 4@12 13"),
+        @"0 1 2 3 4 5!still 6!still 7!still 8!still 9!still 10!still 11!still 12!still 13"
+    );
+}
+
+#[test]
 fn a_repeated_timestamp_is_met_again() {
     insta::assert_snapshot!(run("K0 1 1 2 3 4 5"), @"0 1 2!still 2.5!still 3 4 5");
 }

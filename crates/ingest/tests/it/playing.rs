@@ -63,10 +63,12 @@ async fn every_picture_after_the_first_keyframe_comes_out() {
     let (events, error) = all(&mut source).await;
     assert_eq!(numbers(&events), (10..1_500).collect::<Vec<u16>>(), "all of them, in order");
     assert_eq!(error.problem, Problem::Disconnected, "then the camera hangs up");
+    let early = SourceEvent::Anomaly(Anomaly::BeforeKeyframe);
+    assert_eq!(events[..3], [early.clone(), early.clone(), early], "the camera is alive, at least");
     let [SourceEvent::Parameters(sets), SourceEvent::NewRun { zero }, SourceEvent::Unit(first), ..] =
-        &events[..]
+        &events[3..]
     else {
-        panic!("parameters, a run, a picture must come first: {:?}", &events[..3]);
+        panic!("parameters, a run, a picture must come then: {:?}", &events[3..6]);
     };
     assert_eq!((sets.video.codec, sets.video.width, sets.video.height), (Codec::H264, 64, 64));
     assert_eq!(sets.video.rfc6381.to_lowercase(), "avc1.42c00a");

@@ -56,7 +56,8 @@ fn a_moof_that_promises_units_that_it_does_not_have_is_not_believed() {
 
 #[test]
 fn times_at_the_end_of_all_numbers_do_not_overflow() {
-    let mut bytes = write_file(&parameters(B_FRAMES), interleaved(B_FRAMES)).bytes;
+    let file = write_file(&parameters(B_FRAMES), interleaved(B_FRAMES));
+    let mut bytes = file.bytes.clone();
     let all = |kind: &[u8; 4], bytes: &[u8]| -> Vec<usize> {
         bytes.windows(4).enumerate().filter(|(_, four)| four == kind).map(|(at, _)| at).collect()
     };
@@ -66,7 +67,7 @@ fn times_at_the_end_of_all_numbers_do_not_overflow() {
         bytes[tfdt + 8..tfdt + 16].copy_from_slice(&((1_u64 << 53) - 1).to_be_bytes());
     }
     let found = scan(&mut Cursor::new(&bytes)).unwrap();
-    assert_eq!(found.parts.len(), 3, "the file is absurd, and as whole as it was");
+    assert_eq!(found.parts.len(), file.parts.len(), "the file is absurd, and as whole as it was");
     check_invariants(&found, &bytes);
 }
 

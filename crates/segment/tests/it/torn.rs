@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use tarsier_segment::{ScanError, scan};
+use tarsier_segment::{ScanError, read_units, scan};
 
 use crate::fixture::{B_FRAMES, BASELINE, File, interleaved, parameters, write_file};
 
@@ -40,6 +40,11 @@ fn check_every_prefix(file: &File) {
             parts.len().checked_sub(1).map_or(0, |last| file.units[last]),
             "{length} bytes"
         );
+        if let (Some(last), true) = (parts.last(), length as u64 == end) {
+            let start = usize::try_from(last.offset).unwrap();
+            let units = read_units(&found, &file.bytes[start..length]);
+            assert!(units.is_ok_and(|units| !units.is_empty()), "{length} bytes play to their end");
+        }
         assert_eq!(
             (&found.meta, &found.parameters),
             (&whole.meta, &whole.parameters),

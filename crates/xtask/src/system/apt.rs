@@ -49,6 +49,10 @@ const TEST: &[Package] = &[
     package("gstreamer1.0-plugins-ugly", "encodes for those cameras"),
     package("gstreamer1.0-tools", "encodes for those cameras"),
     package("imagemagick", "compares pictures"),
+    package("iproute2", "networks of the fault journeys' own"),
+    package("util-linux", "disks and namespaces of the fault journeys' own"),
+    package("e2fsprogs", "a disk that can be frozen"),
+    package("faketime", "clocks that are put forward and back"),
     package("rpm", "looks into the .rpm that we make"),
 ];
 

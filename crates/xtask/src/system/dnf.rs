@@ -33,6 +33,9 @@ const TEST: &[Package] = &[
     package("xdotool", "closes windows as a person does"),
     package("python3-dbus", "a tray and a notification server to look at"),
     package("python3-gobject", "a tray and a notification server to look at"),
+    package("iproute", "networks of the fault journeys' own"),
+    package("e2fsprogs", "a disk that can be frozen"),
+    package("libfaketime", "clocks that are put forward and back"),
     package("gstreamer1-rtsp-server", "cameras that are not ours"),
 ];
 

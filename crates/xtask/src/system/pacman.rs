@@ -29,6 +29,9 @@ const TEST: &[Package] = &[
     package("xdotool", "closes windows as a person does"),
     package("python-dbus", "a tray and a notification server to look at"),
     package("python-gobject", "a tray and a notification server to look at"),
+    package("iproute2", "networks of the fault journeys' own"),
+    package("e2fsprogs", "a disk that can be frozen"),
+    package("libfaketime", "clocks that are put forward and back"),
     package("gst-rtsp-server", "cameras that are not ours"),
 ];
 

@@ -9,6 +9,8 @@ const ALLOWED: &[&str] = &[
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "CC0-1.0",             // notify
+    "CDLA-Permissive-2.0", // Mozilla's list of certificate authorities
     "ISC",
     "MIT",
     "MPL-2.0",

@@ -2,6 +2,7 @@
 import type { CameraState } from "./CameraState";
 import type { Problem } from "./Problem";
 import type { RecorderItem } from "./RecorderItem";
+import type { ScheduledMode } from "./ScheduledMode";
 import type { StreamStatus } from "./StreamStatus";
 import type { TimelineGap } from "./TimelineGap";
 
@@ -37,6 +38,14 @@ streams: Array<StreamStatus>,
  * Its process, while there is one.
  */
 recorder: RecorderItem | null, 
+/**
+ * What is kept of the main stream now: by its mode, its schedule, the pause.
+ */
+keeps: ScheduledMode, 
+/**
+ * When its schedule changes that next.
+ */
+keeps_until_utc_ms: number | null, 
 /**
  * The newest span without footage.
  */

@@ -28,4 +28,8 @@ title: string,
 /**
  * What it costs and what to do.
  */
-body: string, };
+body: string, 
+/**
+ * Its end, if it lasted.
+ */
+until_utc_ms?: number, };

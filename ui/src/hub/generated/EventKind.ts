@@ -3,4 +3,4 @@
 /**
  * Kinds of events.
  */
-export type EventKind = "camera_added" | "camera_changed" | "camera_deleted" | "camera_offline" | "camera_online" | "camera_stopped" | "recorder_restarted" | "disk_not_writable" | "hub_started" | "recording_paused" | "recording_resumed";
+export type EventKind = "camera_added" | "camera_changed" | "camera_deleted" | "camera_offline" | "camera_online" | "camera_stopped" | "recorder_restarted" | "disk_not_writable" | "hub_started" | "recording_paused" | "recording_resumed" | "reconnection_started" | "reconnection_succeeded" | "reconnection_failed" | "reconnection_aborted" | "connection_degraded" | "connection_recovered" | "alert_raised" | "alert_resolved" | "cleanup_done" | "disk_low" | "tier_missing" | "tier_back" | "footage_lost" | "camera_unstable" | "recorder_fatal" | "camera_event" | "clock_changed";

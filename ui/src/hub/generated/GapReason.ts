@@ -3,4 +3,4 @@
 /**
  * Why there is no footage.
  */
-export type GapReason = "camera" | "network" | "credentials" | "disk" | "recorder" | "planned" | "deleted" | "unknown";
+export type GapReason = "camera" | "network" | "credentials" | "disk" | "recorder" | "planned" | "deleted" | "unknown" | "clock";

@@ -16,4 +16,9 @@ message: string,
 /**
  * What to do, as a sentence.
  */
-hint: string, };
+hint: string, 
+/**
+ * Which field of the request is wrong, as a JSON pointer (RFC 6901). If several are, the first; absent where it is
+ * none in particular.
+ */
+field?: string, };

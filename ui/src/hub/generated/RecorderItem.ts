@@ -17,7 +17,8 @@ pid: number,
  */
 engine: string, 
 /**
- * `starting`, `running`, `waiting` (to be started again), `stopped`.
+ * `starting`, `running`, `waiting` (to be started again), `paused` (restarted too often, tried again
+ * later), `stopped`.
  */
 state: string, 
 /**

@@ -3,4 +3,4 @@
 /**
  * When a camera is recorded.
  */
-export type RecordingMode = "continuous" | "off";
+export type RecordingMode = "continuous" | "off" | "on_event" | "schedule";

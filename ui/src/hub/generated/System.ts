@@ -63,4 +63,12 @@ is_paused: boolean,
 /**
  * How many demo cameras the hub serves.
  */
-demo_cameras: number, };
+demo_cameras: number, 
+/**
+ * Alerts that go on, warnings and worse, acknowledged or not. 0 from a hub that has none yet.
+ */
+open_alerts: number, 
+/**
+ * Nobody is told of alerts until then; absent while people are told.
+ */
+alerts_muted_until_utc_ms: number | null, };

@@ -7,7 +7,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import type { Timeline } from "../../hub/generated/Timeline";
 import { hub } from "../../hub/store.svelte";
-import { lookOf, type Row } from "../../timeline/rows";
+import { joined, lookOf, type Row } from "../../timeline/rows";
 import type { View } from "../../timeline/scale";
 import { isStale, spansFor, windowFor, type Fetched } from "../../timeline/window";
 
@@ -33,6 +33,11 @@ export class Records {
       if (this.busy.size >= AT_ONCE) return;
       if (!this.busy.has(id) && isStale(this.fetched.get(id), view, nowMs)) void this.load(id, view, width);
     }
+  }
+
+  /** What is known of a camera is out of date: it is asked for with the next `want`. */
+  forget(id: string): void {
+    this.fetched.delete(id);
   }
 
   private async load(id: string, view: View, width: number): Promise<void> {
@@ -66,6 +71,11 @@ function toRow(cameraId: string, timeline: Timeline): Row {
       reason: gap.reason,
       look: lookOf(gap.reason),
     })),
+    locks: joined(
+      timeline.spans
+        .filter((span) => span.locked)
+        .map((span) => ({ startMs: span.start_utc_ms, endMs: span.end_utc_ms })),
+    ),
     marks: timeline.events.map((event) => ({ atMs: event.utc_ms, title: event.title })),
   };
 }

@@ -1,0 +1,234 @@
+//! Hands: takes a stream from the fan-out while somebody asks for it, and lets questions wait.
+//!
+//! One task a stream, however many ask; it never waits for any of them. Who asks gets handles to bytes that are there
+//! anyway, so a slow or vanished player costs nothing but what he holds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tarsier_live::Live;
+use tarsier_live::fanout::StreamId;
+use tarsier_types::{Clock, StreamKind};
+use tokio::sync::watch;
+
+use crate::broadcast::{Birth, Broadcast, Change, Look, Refusal, Reload, first_segment};
+use crate::name::FileName;
+use crate::playlist::Rendition;
+
+/// An answer, and the target duration by which others may keep it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// What was asked for.
+    pub body: T,
+    /// Of the playlist.
+    pub target: Duration,
+}
+
+struct Channel<N> {
+    broadcast: Mutex<Broadcast<N>>,
+    /// Counts changes, for who waits.
+    changes: watch::Sender<u64>,
+}
+
+impl<N> Channel<N> {
+    fn broadcast(&self) -> MutexGuard<'_, Broadcast<N>> {
+        self.broadcast.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, change: Change) {
+        if change == Change::Something {
+            self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+        }
+    }
+}
+
+type Channels<N> = Arc<Mutex<HashMap<StreamId, Arc<Channel<N>>>>>;
+
+/// All streams that are asked for.
+pub struct Hls<N> {
+    clock: Arc<dyn Clock>,
+    channels: Channels<N>,
+}
+
+impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
+    /// Nobody asks yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, channels: Channels::default() }
+    }
+
+    /// The playlist of a stream; with `reload` once it holds that.
+    pub async fn playlist(
+        &self,
+        live: &Live<N>,
+        stream: &StreamId,
+        reload: Option<Reload>,
+        token: &str,
+    ) -> Result<Answer<String>, Refusal<N>> {
+        let channel = self.started(live, stream);
+        let there = self.until(&channel, |broadcast| broadcast.is_there(reload)).await?;
+        // Two broadcasts are never locked at once.
+        let other = self.report_beside(stream);
+        let text = channel.broadcast().playlist(token, other);
+        let body = text.expect("what is there has a pace");
+        Ok(Answer { body, target: there.target })
+    }
+
+    /// A file that a playlist of the stream names.
+    pub async fn file(
+        &self,
+        stream: &StreamId,
+        name: FileName,
+    ) -> Result<Answer<Vec<Bytes>>, Refusal<N>> {
+        let channel = self.lock().get(stream).cloned().ok_or(Refusal::NotFound)?;
+        self.until(&channel, |broadcast| broadcast.file(name)).await
+    }
+
+    /// What a stream is, once something of it can be played.
+    pub async fn rendition(
+        &self,
+        live: &Live<N>,
+        stream: &StreamId,
+    ) -> Result<Answer<Rendition>, Refusal<N>> {
+        let channel = self.started(live, stream);
+        self.until(&channel, Broadcast::rendition).await
+    }
+
+    /// Everything is over: who waits is answered.
+    pub fn end_all(&self) {
+        for channel in self.lock().values() {
+            let change = channel.broadcast().end(None);
+            channel.tell(change);
+        }
+    }
+
+    /// Streams that are taken from the fan-out now.
+    pub fn streams(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Channel<N>>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report_beside(&self, stream: &StreamId) -> Option<crate::playlist::Report> {
+        let other = match stream.1 {
+            StreamKind::Main => StreamKind::Sub,
+            StreamKind::Sub => StreamKind::Main,
+        };
+        let channel = self.lock().get(&(stream.0.clone(), other)).cloned()?;
+        channel.broadcast().report()
+    }
+
+    fn started(&self, live: &Live<N>, stream: &StreamId) -> Arc<Channel<N>> {
+        let now = self.clock.mono();
+        let channel = {
+            let mut channels = self.lock();
+            if let Some(channel) = channels.get(stream) {
+                channel.broadcast().asked(now);
+                return channel.clone();
+            }
+            let utc = self.clock.utc();
+            let birth = Birth {
+                now,
+                life: u64::try_from(utc.0).unwrap_or_default(),
+                first_segment: first_segment(utc),
+            };
+            let channel = Arc::new(Channel {
+                broadcast: Mutex::new(Broadcast::new(stream.1, birth)),
+                changes: watch::Sender::new(0),
+            });
+            channels.insert(stream.clone(), channel.clone());
+            channel
+        };
+        let task = Feeding {
+            clock: self.clock.clone(),
+            channels: self.channels.clone(),
+            channel: channel.clone(),
+        };
+        let (live, stream) = (live.clone(), stream.clone());
+        // All of it in the task: who asks may be gone at any await.
+        tokio::spawn(async move {
+            let watch = live.watch(stream).await;
+            task.run(watch).await;
+        });
+        channel
+    }
+
+    async fn until<T>(
+        &self,
+        channel: &Channel<N>,
+        mut look: impl FnMut(&Broadcast<N>) -> Look<T, N>,
+    ) -> Result<Answer<T>, Refusal<N>> {
+        let mut changes = channel.changes.subscribe();
+        let patience = {
+            let mut broadcast = channel.broadcast();
+            broadcast.asked(self.clock.mono());
+            broadcast.patience()
+        };
+        let found = tokio::time::timeout(patience, async {
+            loop {
+                changes.mark_unchanged();
+                {
+                    let broadcast = channel.broadcast();
+                    match look(&broadcast) {
+                        Look::Is(body) => return Ok(Answer { body, target: broadcast.target() }),
+                        Look::Refused(refusal) => return Err(refusal),
+                        Look::NotYet => {}
+                    }
+                }
+                if changes.changed().await.is_err() {
+                    return Err(Refusal::NotFound);
+                }
+            }
+        })
+        .await;
+        let mut broadcast = channel.broadcast();
+        broadcast.asked(self.clock.mono());
+        found.unwrap_or_else(|_| Err(broadcast.silence()))
+    }
+}
+
+/// The task of one stream.
+struct Feeding<N> {
+    clock: Arc<dyn Clock>,
+    channels: Channels<N>,
+    channel: Arc<Channel<N>>,
+}
+
+impl<N: Clone + PartialEq + Send + Sync + 'static> Feeding<N> {
+    async fn run(self, mut watch: tarsier_live::Watch<N>) {
+        let stream = watch.stream().clone();
+        tracing::debug!(camera = %stream.0, stream = %stream.1, "HLS is asked for");
+        loop {
+            let deadline = self.channel.broadcast().deadline();
+            let left = deadline.since(self.clock.mono());
+            tokio::select! {
+                next = watch.next() => {
+                    let change = self.channel.broadcast().handle(next);
+                    self.channel.tell(change);
+                }
+                () = tokio::time::sleep(left + Duration::from_millis(1)) => {}
+            }
+            if self.is_over(&stream) {
+                break;
+            }
+        }
+        tracing::debug!(camera = %stream.0, stream = %stream.1, "HLS is not asked for any more");
+    }
+
+    /// Decided while nobody can find the channel: a question comes before the end, or to a new channel.
+    fn is_over(&self, stream: &StreamId) -> bool {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let broadcast = self.channel.broadcast();
+        let is_over = broadcast.is_ended() || broadcast.deadline() <= self.clock.mono();
+        if is_over {
+            channels.remove(stream);
+        }
+        is_over
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! WHEP by API: what is answered before a viewer's first datagram.
+
+use tarsier_live::{LiveInput, LiveUnit, Watch};
+use tarsier_types::{AccessUnit, Dts, Pts, Track};
+use tarsier_whep::table::MAX_SESSIONS;
+
+use super::*;
+
+const WHEP: &str = "/live/garden/main/whep";
+const SDP: &str = "application/sdp";
+
+fn offer() -> String {
+    let fingerprint = ["AB"; 32].join(":");
+    format!(
+        "v=0\r\no=- 46117317 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+         m=video 9 UDP/TLS/RTP/SAVPF 103 104\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:Uf1z\r\n\
+         a=ice-pwd:0123456789012345678901ab\r\na=fingerprint:sha-256 {fingerprint}\r\na=setup:actpass\r\n\
+         a=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:103 H264/90000\r\n\
+         a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+         a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n"
+    )
+}
+
+/// A hub with a camera of which a picture came; the watch keeps its stream wanted.
+async fn with_picture() -> (Running, Watch<tarsier_api::problem::Problem>) {
+    let running = start().await;
+    running.add("Garden").await;
+    let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
+    let watch = running.hub.live.watch(stream.clone()).await;
+    let parameters = ParameterSets {
+        video: VideoParameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.4d001f".into(),
+            width: 640,
+            height: 360,
+            nominal_millifps: None,
+            sample_entry: tarsier_segment::sample_entry::avc1(
+                &[0x67, 77, 0, 31, 0xac],
+                &[0x68, 0xee],
+                640,
+                360,
+            ),
+        },
+        audio: None,
+    };
+    let unit = AccessUnit {
+        track: Track::Video,
+        pts: Pts(0),
+        dts: Dts(0),
+        duration: Ticks(3600),
+        is_keyframe: true,
+        arrived: running.hub.now(),
+        data: bytes::Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
+    };
+    let unit = LiveUnit { unit, arrived_utc_us: running.hub.now().0 * 1000 };
+    for input in [LiveInput::Notice(None), LiveInput::Parameters(parameters), LiveInput::Unit(unit)]
+    {
+        running.hub.live.handle(stream.clone(), input).await;
+    }
+    (running, watch)
+}
+
+impl Running {
+    async fn say(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let token = self.token(Role::Viewer, Some(&["garden"]));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, HOST)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    async fn offer(&self) -> Answer {
+        self.say(Method::POST, WHEP, &[("content-type", SDP)], offer()).await
+    }
+}
+
+fn told<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_session_has_an_address_and_a_tag_and_ends_once() {
+    let (running, _watch) = with_picture().await;
+    let answer = running.offer().await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(answer.content_type, SDP);
+    let sdp = answer.text();
+    for wanted in ["a=ice-lite", "a=sendonly", "H264/90000", "profile-level-id=42001f", "127.0.0.1"]
+    {
+        assert!(sdp.contains(wanted), "{wanted} in {sdp}");
+    }
+    let (session, etag) = (told(&answer, "location"), told(&answer, "etag"));
+    assert!(session.starts_with(WHEP) && session.len() > WHEP.len() + 32, "{session}");
+    assert!(etag.starts_with('"') && etag.len() > 32, "a strong tag: {etag}");
+    let other = running.offer().await;
+    assert_ne!(told(&other, "location"), session);
+    let elsewhere = session.replace("/main/", "/sub/");
+    let end = async |path: &str| running.say(Method::DELETE, path, &[], "").await.status;
+    assert_eq!(end(&elsewhere).await, StatusCode::NOT_FOUND, "under its own stream alone");
+    assert_eq!(end(session).await, StatusCode::OK);
+    assert_eq!(end(session).await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_the_number_of_sessions_and_it_is_told() {
+    let (running, _watch) = with_picture().await;
+    for _ in 0..MAX_SESSIONS {
+        assert_eq!(running.offer().await.status, StatusCode::CREATED);
+    }
+    let full = running.offer().await;
+    full.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", WHEP);
+    assert!(full.headers.contains_key(header::RETRY_AFTER));
+    running.hub.whep.end_all();
+    assert_eq!(running.offer().await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_camera_that_is_away_is_told_as_such() {
+    let running = start().await;
+    running.add("Garden").await;
+    let answer = running.offer().await;
+    assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text());
+    assert_eq!(answer.content_type, "application/problem+json");
+    assert!(answer.headers.contains_key(header::RETRY_AFTER), "and may be asked for again");
+}
+
+#[tokio::test]
+async fn what_is_taken_is_told_and_foreign_pages_get_nothing() {
+    let running = start().await;
+    running.add("Garden").await;
+    let answer = running.ask(None, Method::OPTIONS, WHEP, None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(told(&answer, "accept-post"), SDP);
+    let session = format!("{WHEP}/0");
+    let answer = running.ask(None, Method::OPTIONS, &session, None).await;
+    assert_eq!(told(&answer, "accept-patch"), "application/trickle-ice-sdpfrag");
+    let foreign = [("content-type", SDP), ("origin", "https://evil.example")];
+    for method in [Method::POST, Method::OPTIONS] {
+        let answer = running.say(method, WHEP, &foreign, offer()).await;
+        answer.assert_problem(StatusCode::FORBIDDEN, "foreign_origin", WHEP);
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    }
+    let gate = running.say(Method::POST, "/live/gate/main/whep", &[("content-type", SDP)], offer());
+    gate.await.assert_problem(StatusCode::FORBIDDEN, "forbidden", "another camera");
+}

@@ -1,0 +1,418 @@
+//! Hands: what the thread of one tier does: writes segments and syncs them, and says what became of it.
+//!
+//! Sync policy: each fragment (at most 1 s) is written with one call and synced (`fdatasync`) before it is
+//! reported; a file's folder is synced when the file is created, and the whole file again when it is closed. So
+//! a power cut costs at most the fragment that was being written. The tier's identity is checked before each file is
+//! created, and every [`CHECK_EVERY`] while one is written: a disk that was unmounted under us takes writes for ever.
+//!
+//! What does not belong here: what goes into which file (`recording`), which tier (`files`).
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tarsier_segment::{Fragment, mfra, scan};
+use tarsier_types::{
+    CameraId, Clock as _, Mono, ParameterSets, Part, StreamKind, SystemClock, Ticks, UtcMs,
+};
+use tarsier_wire::{ClosedSegment, ToHub};
+use tokio::sync::mpsc;
+
+use crate::counters::Counters;
+use crate::link::HubLink;
+use crate::platform::preallocate;
+use crate::tier::Tier;
+
+/// Reserved ahead of the writing end at a time.
+const RESERVE: u64 = 16 << 20;
+/// The hub is told of a disk that vanished within 10 s.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+
+/// A file to begin.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    pub(crate) start: UtcMs,
+    /// Below the tier's root.
+    pub(crate) path: String,
+    pub(crate) init: Bytes,
+    pub(crate) parameters: Arc<ParameterSets>,
+    pub(crate) continues: bool,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Open(StreamKind, Box<NewFile>),
+    Write(StreamKind, Fragment),
+    Close(StreamKind),
+    /// Whether files can be begun: answered by [`DiskNews::Works`] or [`DiskNews::StillRefuses`].
+    Probe(StreamKind),
+    End,
+}
+
+/// What a stream's task must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskNews {
+    /// The file that began at `file` ended at `durable`; everything up to the next `Open` is lost.
+    Failed { file: UtcMs, durable: UtcMs },
+    /// Answer to a probe.
+    Works,
+    /// Answer to a probe.
+    StillRefuses,
+}
+
+/// What the disk thread needs of a stream.
+#[derive(Debug)]
+pub(crate) struct StreamFiles {
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) news: mpsc::Sender<DiskNews>,
+}
+
+/// What the threads of all tiers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) camera: CameraId,
+    pub(crate) streams: BTreeMap<StreamKind, StreamFiles>,
+    /// The chain value of each stream's last closed segment, in whatever tier.
+    pub(crate) chains: Mutex<BTreeMap<StreamKind, [u8; 32]>>,
+    pub(crate) hub: HubLink,
+    pub(crate) clock: SystemClock,
+}
+
+struct OpenFile {
+    file: File,
+    path: PathBuf,
+    new: NewFile,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    reserved: u64,
+    parts: Vec<Part>,
+    units: u32,
+    /// Of the first picture: from decoding to showing.
+    composition_offset: Ticks,
+}
+
+pub(crate) struct Disk {
+    tier: Tier,
+    shared: Arc<Shared>,
+    open: BTreeMap<StreamKind, OpenFile>,
+    /// Streams whose last file lacks its end: the next one does not go on there.
+    broken: BTreeSet<StreamKind>,
+    /// What the hub was told last of each stream, while it is refused.
+    refused: BTreeMap<StreamKind, String>,
+    /// When the tier's identity is looked at again.
+    check_at: Mono,
+}
+
+impl Disk {
+    pub(crate) fn new(tier: Tier, shared: Arc<Shared>) -> Self {
+        let check_at = shared.clock.mono() + CHECK_EVERY;
+        let (open, broken, refused) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { tier, shared, open, broken, refused, check_at }
+    }
+
+    pub(crate) fn work(&mut self, job: Job) {
+        match job {
+            Job::Open(stream, new) => {
+                let file = new.start;
+                if let Err(error) = self.begin(stream, *new) {
+                    self.failed(stream, file, file, &error);
+                }
+            }
+            Job::Write(stream, fragment) => {
+                let result = self.append(stream, &fragment);
+                self.end_if_failed(stream, result);
+            }
+            Job::Close(stream) => {
+                let result = self.close(stream);
+                self.end_if_failed(stream, result);
+            }
+            Job::Probe(stream) => self.probe(stream),
+            Job::End => {}
+        }
+    }
+
+    fn begin(&mut self, stream: StreamKind, mut new: NewFile) -> io::Result<()> {
+        self.tier.check()?;
+        self.check_at = self.shared.clock.mono() + CHECK_EVERY;
+        let path = self.tier.root.join(&new.path);
+        let folder = path.parent().unwrap_or(&self.tier.root).to_path_buf();
+        fs::create_dir_all(&folder)?;
+        let mut file = create(&path)?;
+        // Not every file system can; the file then grows as it is written.
+        let reserved = preallocate(&file, 0, RESERVE).map_or(0, |()| RESERVE);
+        let written = file
+            .write_all(&new.init)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| sync_folder(&folder));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&new.init);
+        let bytes = len64(new.init.len());
+        new.continues &= !self.broken.remove(&stream);
+        self.shared.hub.fact(ToHub::SegmentOpened {
+            stream,
+            start: new.start,
+            parameters: ParameterSets::clone(&new.parameters),
+            init_bytes: u32::try_from(new.init.len()).unwrap_or(u32::MAX),
+            tier_id: self.tier.id.clone(),
+        });
+        self.fine(stream);
+        let open = OpenFile {
+            file,
+            path,
+            new,
+            hasher,
+            bytes,
+            reserved,
+            parts: Vec::new(),
+            units: 0,
+            composition_offset: Ticks(0),
+        };
+        self.open.insert(stream, open);
+        Ok(())
+    }
+
+    fn append(&mut self, stream: StreamKind, fragment: &Fragment) -> io::Result<()> {
+        let began = self.shared.clock.mono();
+        let Some(open) = self.open.get_mut(&stream) else {
+            // The file could not be opened, or failed; its fragments are lost with it.
+            self.count_lost(stream, fragment.units);
+            return Ok(());
+        };
+        if let Err(error) = open.append(fragment) {
+            self.count_lost(stream, fragment.units);
+            return Err(error);
+        }
+        let part = open.parts.last().copied().expect("a part was appended just now");
+        let segment = open.new.start;
+        let now = self.shared.clock.mono();
+        if let Some(files) = self.shared.streams.get(&stream) {
+            files.counters.written(fragment.units, part.duration, now.since(began));
+        }
+        self.shared.hub.fact(ToHub::FragmentWritten { stream, segment, part });
+        if now >= self.check_at {
+            self.check_at = now + CHECK_EVERY;
+            self.tier.check()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, stream: StreamKind) -> io::Result<()> {
+        let Some(mut open) = self.open.remove(&stream) else { return Ok(()) };
+        if open.parts.is_empty() {
+            // All that it was begun for was lost on the way: a file without a picture is worth nothing.
+            let _ = fs::remove_file(&open.path);
+            return Ok(());
+        }
+        let index = mfra(&open.parts, open.composition_offset);
+        if let Err(error) = open.seal(&index) {
+            self.open.insert(stream, open);
+            return Err(error);
+        }
+        self.report_closed(stream, open);
+        Ok(())
+    }
+
+    fn probe(&mut self, stream: StreamKind) {
+        let news = match self.tier.probe(self.shared.camera.as_str()) {
+            Ok(()) => {
+                self.fine(stream);
+                DiskNews::Works
+            }
+            Err(error) => {
+                self.say_refused(stream, &self.tier.root.clone(), &error);
+                DiskNews::StillRefuses
+            }
+        };
+        self.tell(stream, news);
+    }
+
+    fn end_if_failed(&mut self, stream: StreamKind, result: io::Result<()>) {
+        let Err(error) = result else { return };
+        let Some(open) = self.open.remove(&stream) else { return };
+        let (file, durable) = (open.new.start, open.new.start + open.written());
+        self.give_up(stream, open);
+        self.failed(stream, file, durable, &error);
+    }
+
+    /// After a failed write: keeps what is whole and synced, says so, and leaves the file.
+    fn give_up(&mut self, stream: StreamKind, open: OpenFile) {
+        let _ = open.file.set_len(open.bytes);
+        if open.parts.is_empty() {
+            let _ = fs::remove_file(&open.path);
+        } else {
+            self.report_closed(stream, open);
+        }
+    }
+
+    fn failed(&mut self, stream: StreamKind, file: UtcMs, durable: UtcMs, error: &io::Error) {
+        self.broken.insert(stream);
+        self.say_refused(stream, &self.tier.root.clone(), error);
+        self.tell(stream, DiskNews::Failed { file, durable });
+    }
+
+    fn say_refused(&mut self, stream: StreamKind, place: &Path, error: &io::Error) {
+        let place = place.display().to_string();
+        let text = error.to_string();
+        let problem = if text.contains(&place) { text } else { format!("{place}: {text}") };
+        // A disk that is full for a day is tried every 2 s; it is told once.
+        if self.refused.insert(stream, problem.clone()).as_ref() == Some(&problem) {
+            return;
+        }
+        tracing::error!(%stream, problem, "cannot write footage");
+        let tier_id = self.tier.id.clone();
+        self.shared.hub.fact(ToHub::Disk { stream, problem: Some(problem), tier_id });
+    }
+
+    fn fine(&mut self, stream: StreamKind) {
+        self.refused.remove(&stream);
+        let tier_id = self.tier.id.clone();
+        self.shared.hub.fact(ToHub::Disk { stream, problem: None, tier_id });
+    }
+
+    fn tell(&self, stream: StreamKind, news: DiskNews) {
+        if let Some(files) = self.shared.streams.get(&stream) {
+            // A file fails once, and a probe is asked for only when the last one is answered: sixteen are never
+            // reached by a stream that reads its news.
+            let _ = files.news.try_send(news);
+        }
+    }
+
+    fn count_lost(&self, stream: StreamKind, units: u32) {
+        if let Some(files) = self.shared.streams.get(&stream) {
+            files.counters.lost_queued(units);
+        }
+    }
+
+    fn report_closed(&self, stream: StreamKind, open: OpenFile) {
+        let hash = *open.hasher.finalize().as_bytes();
+        let chain = {
+            let mut chains = self.shared.chains.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = chains.entry(stream).or_default();
+            let mut link = blake3::Hasher::new();
+            link.update(before).update(&hash);
+            *before = *link.finalize().as_bytes();
+            *before
+        };
+        self.shared.hub.fact(ToHub::SegmentClosed {
+            stream,
+            segment: ClosedSegment {
+                start: open.new.start,
+                duration: open.written(),
+                bytes: open.bytes,
+                hash,
+                chain,
+                init_bytes: u32::try_from(open.new.init.len()).unwrap_or(u32::MAX),
+                parameters: Arc::unwrap_or_clone(open.new.parameters),
+                parts: open.parts,
+                units: open.units,
+                continues: open.new.continues,
+                tier_id: self.tier.id.clone(),
+            },
+        });
+    }
+}
+
+impl OpenFile {
+    /// Length of what is on disk.
+    fn written(&self) -> Ticks {
+        self.parts.last().map_or(Ticks(0), |part| part.start + part.duration)
+    }
+
+    fn append(&mut self, fragment: &Fragment) -> io::Result<()> {
+        let bytes = fragment.bytes();
+        if self.reserved > 0 && self.bytes + bytes > self.reserved {
+            self.reserved = preallocate(&self.file, self.reserved, RESERVE)
+                .map_or(0, |()| self.reserved + RESERVE);
+        }
+        write_all_vectored(&mut self.file, fragment)?;
+        self.file.sync_data()?;
+        if self.parts.is_empty() {
+            self.composition_offset = fragment.composition_offset;
+        }
+        self.hasher.update(&fragment.head);
+        for piece in &fragment.payload {
+            self.hasher.update(piece);
+        }
+        self.parts.push(Part {
+            offset: self.bytes,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            start: fragment.start,
+            duration: fragment.duration,
+            starts_with_keyframe: fragment.starts_with_keyframe,
+        });
+        self.bytes += bytes;
+        self.units += fragment.units;
+        Ok(())
+    }
+
+    fn seal(&mut self, index: &[u8]) -> io::Result<()> {
+        self.file.write_all(index)?;
+        // Releases what was reserved and not used.
+        self.file.set_len(self.bytes + len64(index.len()))?;
+        self.file.sync_all()?;
+        self.hasher.update(index);
+        self.bytes += len64(index.len());
+        Ok(())
+    }
+}
+
+/// A new file. One of that name in which there is no picture (an earlier attempt failed at it) makes way.
+fn create(path: &Path) -> io::Result<File> {
+    let new = || OpenOptions::new().write(true).create_new(true).open(path);
+    match new() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let is_empty = match scan(&mut File::open(path)?) {
+                Ok(found) => found.parts.is_empty(),
+                Err(_) => fs::metadata(path)?.len() == 0,
+            };
+            if !is_empty {
+                return Err(error);
+            }
+            fs::remove_file(path)?;
+            new()
+        }
+        opened => opened,
+    }
+}
+
+fn write_all_vectored(file: &mut File, fragment: &Fragment) -> io::Result<()> {
+    let pieces: Vec<&[u8]> = std::iter::once(&fragment.head[..])
+        .chain(fragment.payload.iter().map(|piece| &piece[..]))
+        .collect();
+    // Linux takes at most 1024 slices at a time (IOV_MAX).
+    for some in pieces.chunks(1024) {
+        let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut rest = &mut slices[..];
+        while !rest.is_empty() {
+            match file.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file's name is on disk only once its folder is synced. Windows has no such call and needs none (NTFS
+/// journals names).
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn len64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

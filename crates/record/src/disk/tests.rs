@@ -1,0 +1,231 @@
+//! On a real file system: what is on disk, and what the hub and the stream hear.
+
+use tarsier_segment::{FragmentBuilder, init_segment, name, origin_of, sample_entry};
+use tarsier_types::{AccessUnit, Codec, Dts, Pts, Track, VideoParameters};
+
+use super::*;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    disk: Disk,
+    news: mpsc::Receiver<DiskNews>,
+    counters: Arc<Counters>,
+    hub: HubLink,
+    builder: FragmentBuilder,
+    pictures: i64,
+}
+
+fn parameters() -> Arc<ParameterSets> {
+    let video = VideoParameters {
+        codec: Codec::Mjpeg,
+        rfc6381: "mp4v.6C".to_owned(),
+        width: 160,
+        height: 90,
+        nominal_millifps: Some(1000),
+        sample_entry: sample_entry::mjpeg(160, 90),
+    };
+    Arc::new(ParameterSets { video, audio: None })
+}
+
+fn camera() -> CameraId {
+    CameraId::new("garden").unwrap()
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("disk");
+        fs::create_dir(&root).unwrap();
+        fs::write(root.join("tarsier-tier.json"), r#"{"id":"ours"}"#).unwrap();
+        let (sender, news) = mpsc::channel(16);
+        let counters = Arc::new(Counters::default());
+        let files = StreamFiles { counters: Arc::clone(&counters), news: sender };
+        let hub = HubLink::connected();
+        let shared = Shared {
+            camera: camera(),
+            streams: [(StreamKind::Main, files)].into(),
+            chains: Mutex::default(),
+            hub: hub.clone(),
+            clock: SystemClock::start(),
+        };
+        let disk = Disk::new(Tier { root, id: "ours".to_owned() }, Arc::new(shared));
+        let builder = FragmentBuilder::new(Dts(0), 0);
+        Self { dir, disk, news, counters, hub, builder, pictures: 0 }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("disk")
+    }
+
+    fn path(&self, second: i64) -> PathBuf {
+        self.root().join(name::path(&camera(), StreamKind::Main, UtcMs(second * 1000)))
+    }
+
+    fn open(&mut self, second: i64, continues: bool) {
+        let (start, parameters) = (UtcMs(second * 1000), parameters());
+        let init = init_segment(&parameters, None);
+        let path = name::path(&camera(), StreamKind::Main, start);
+        let file = NewFile { start, path, init, parameters, continues };
+        (self.builder, self.pictures) = (FragmentBuilder::new(origin_of(&picture(0)), 0), 0);
+        self.disk.work(Job::Open(StreamKind::Main, Box::new(file)));
+    }
+
+    /// One picture of a second.
+    fn write(&mut self) {
+        self.builder.push(picture(self.pictures));
+        self.pictures += 1;
+        let fragment = self.builder.take(Some(picture(self.pictures).dts)).unwrap();
+        self.counters.queued(fragment.units);
+        self.disk.work(Job::Write(StreamKind::Main, fragment));
+    }
+
+    fn close(&mut self) {
+        self.disk.work(Job::Close(StreamKind::Main));
+    }
+
+    fn probe(&mut self) -> DiskNews {
+        self.disk.work(Job::Probe(StreamKind::Main));
+        self.news.try_recv().expect("a probe is answered")
+    }
+
+    /// `ok`, or what the hub was told last of the disk.
+    fn problem(&self) -> String {
+        let disk = self.hub.said().into_iter().rev().find_map(|fact| match fact {
+            ToHub::Disk { problem, tier_id, .. } => Some((problem, tier_id)),
+            _ => None,
+        });
+        let (problem, tier_id) = disk.expect("the hub was told of the disk");
+        assert_eq!(tier_id, "ours", "and of which");
+        problem.unwrap_or_else(|| "ok".to_owned())
+    }
+}
+
+fn picture(number: i64) -> AccessUnit {
+    AccessUnit {
+        track: Track::Video,
+        pts: Pts(number * Ticks::PER_SECOND),
+        dts: Dts(number * Ticks::PER_SECOND),
+        duration: Ticks(Ticks::PER_SECOND),
+        is_keyframe: true,
+        arrived: UtcMs(0),
+        data: Bytes::from_static(b"\0\0\0\x01\x65"),
+    }
+}
+
+fn failed(file: i64, durable: i64) -> DiskNews {
+    DiskNews::Failed { file: UtcMs(file * 1000), durable: UtcMs(durable * 1000) }
+}
+
+#[test]
+fn each_file_bears_its_tier_and_the_chain_goes_on() {
+    let mut bench = Bench::new();
+    for (second, continues) in [(0, false), (2, true)] {
+        bench.open(second, continues);
+        bench.write();
+        bench.write();
+        bench.close();
+    }
+    let closed: Vec<ClosedSegment> = bench
+        .hub
+        .said()
+        .into_iter()
+        .filter_map(|fact| match fact {
+            ToHub::SegmentClosed { segment, .. } => Some(segment),
+            _ => None,
+        })
+        .collect();
+    let [first, second] = &closed[..] else { panic!("two files: {closed:?}") };
+    assert!(!first.continues && second.continues);
+    assert_eq!((first.tier_id.as_str(), second.tier_id.as_str()), ("ours", "ours"));
+    let chain =
+        *blake3::Hasher::new().update(&first.chain).update(&second.hash).finalize().as_bytes();
+    assert_eq!(second.chain, chain);
+    let bytes = fs::read(bench.path(2)).unwrap();
+    assert_eq!(*blake3::hash(&bytes).as_bytes(), second.hash, "the hash is the file's");
+}
+
+#[test]
+fn a_disk_that_was_taken_away_is_not_written_to_and_is_told_at_the_next_file() {
+    let mut bench = Bench::new();
+    bench.open(0, false);
+    bench.write();
+    bench.close();
+    let aside = bench.dir.path().join("aside");
+    fs::rename(bench.root(), &aside).unwrap();
+    // What an unmounted disk leaves behind.
+    fs::create_dir(bench.root()).unwrap();
+    bench.open(1, true);
+    bench.write();
+    assert_eq!(bench.news.try_recv().unwrap(), failed(1, 1));
+    assert!(bench.problem().contains("is not the disk that was set up"));
+    assert_eq!(fs::read_dir(bench.root()).unwrap().count(), 0, "not a byte went there");
+    assert_eq!(bench.probe(), DiskNews::StillRefuses);
+    assert_eq!(bench.hub.said(), [], "the same is not told again");
+    fs::remove_dir(bench.root()).unwrap();
+    fs::rename(&aside, bench.root()).unwrap();
+    assert_eq!(bench.probe(), DiskNews::Works);
+    assert_eq!(bench.problem(), "ok");
+    bench.open(4, true);
+    bench.write();
+    bench.close();
+    let continues = bench.hub.said().into_iter().find_map(|fact| match fact {
+        ToHub::SegmentClosed { segment, .. } => Some(segment.continues),
+        _ => None,
+    });
+    assert_eq!(continues, Some(false), "what was lost lies between");
+    let found = scan(&mut File::open(bench.path(0)).unwrap()).unwrap();
+    assert_eq!(found.parts.len(), 1, "what was there before is as it was");
+}
+
+#[test]
+fn a_disk_that_is_taken_away_while_a_file_is_written_is_noticed_in_it() {
+    let mut bench = Bench::new();
+    bench.open(0, false);
+    bench.write();
+    fs::remove_file(bench.root().join("tarsier-tier.json")).unwrap();
+    bench.write();
+    assert!(bench.news.try_recv().is_err(), "it is not looked at for each fragment");
+    bench.disk.check_at = Mono::ZERO;
+    bench.write();
+    assert_eq!(bench.news.try_recv().unwrap(), failed(0, 3), "what was written is footage");
+    bench.write();
+    let health = bench.counters.heartbeat(Mono::ZERO, UtcMs(0));
+    assert_eq!((health.units_on_disk, health.units_lost, health.units_queued), (3, 1, 0));
+}
+
+#[test]
+fn a_folder_that_takes_no_files_costs_what_was_to_go_there_and_nothing_older() {
+    let mut bench = Bench::new();
+    bench.open(0, false);
+    bench.write();
+    bench.close();
+    let before = fs::read(bench.path(0)).unwrap();
+    // A file where a folder must be: refused to everybody, root included.
+    let day = bench.path(0).parent().unwrap().to_owned();
+    let aside = day.with_extension("aside");
+    fs::rename(&day, &aside).unwrap();
+    fs::write(&day, "no folder").unwrap();
+    bench.open(1, true);
+    bench.write();
+    bench.close();
+    assert_eq!(bench.news.try_recv().unwrap(), failed(1, 1));
+    assert!(bench.problem().starts_with(&bench.root().display().to_string()), "it says where");
+    fs::remove_file(&day).unwrap();
+    fs::rename(&aside, &day).unwrap();
+    assert_eq!(fs::read(bench.path(0)).unwrap(), before);
+}
+
+#[test]
+fn a_file_without_a_picture_makes_way_and_one_with_pictures_does_not() {
+    let mut bench = Bench::new();
+    fs::create_dir_all(bench.path(0).parent().unwrap()).unwrap();
+    fs::write(bench.path(0), init_segment(&parameters(), None)).unwrap();
+    bench.open(0, false);
+    bench.write();
+    bench.close();
+    assert!(bench.news.try_recv().is_err(), "left over from a failed attempt");
+    bench.open(0, false);
+    assert_eq!(bench.news.try_recv().unwrap(), failed(0, 0), "footage is never overwritten");
+    let found = scan(&mut File::open(bench.path(0)).unwrap()).unwrap();
+    assert_eq!(found.parts.len(), 1);
+}

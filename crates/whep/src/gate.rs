@@ -1,0 +1,319 @@
+//! Hands: the one UDP socket, and who is behind it.
+//!
+//! What does not belong here: whose a datagram is ([`crate::table`]), whether a stream can be shown ([`crate::judge`]).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use str0m::RtcError;
+use str0m::config::DtlsCert;
+use str0m::ice::StunMessage;
+use tarsier_live::Live;
+use tarsier_live::fanout::StreamId;
+use tarsier_live::viewer::Next;
+use tarsier_types::{Clock, Track, VideoParameters};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::fragment::Fragment;
+use crate::judge::{Order, Refusal, payload};
+use crate::offer::{OfferError, h264_payloads};
+use crate::peer::{Peer, PeerOptions};
+use crate::session::{Mail, Sending, Session, Show, instant};
+use crate::table::{Newcomer, SessionId, Table};
+
+/// The longest datagram that the library takes.
+const MAX_DATAGRAM_BYTES: usize = 2000;
+/// Datagrams that may wait for a session; what comes beyond that is lost, as datagrams may be.
+const INBOX: usize = 256;
+/// For the first picture, which says how the stream is coded.
+const FIRST_PICTURE: Duration = Duration::from_secs(3);
+
+/// A session that waits for its viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its name.
+    pub id: SessionId,
+    /// The answer, as SDP.
+    pub answer: String,
+    /// A strong entity tag, in quotes.
+    pub etag: String,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError<N> {
+    /// The offer is of no use.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The library cannot answer the offer.
+    #[error("the offer cannot be answered")]
+    Unanswerable(#[source] RtcError),
+    /// The stream does not go over WebRTC to this viewer.
+    #[error("the stream cannot be shown over WebRTC")]
+    Refused(Refusal),
+    /// Too many watch.
+    #[error("too many sessions")]
+    Full,
+    /// There are no pictures now.
+    #[error("there are no pictures")]
+    Waiting(Option<N>),
+    /// There will be none.
+    #[error("the stream has ended")]
+    Ended(N),
+}
+
+/// Why a fragment is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrickleError {
+    /// No such session of that stream.
+    #[error("no such session")]
+    NoSession,
+    /// The entity tag is another one.
+    #[error("another entity tag")]
+    OtherTag,
+    /// It begins ICE anew, which is not done: a new session costs as little.
+    #[error("ICE cannot be restarted")]
+    Restart,
+}
+
+/// What a viewer asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What he wants to see.
+    pub stream: &'a StreamId,
+    /// His offer, as SDP.
+    pub offer: &'a str,
+    /// For how long his token is good.
+    pub lifetime: Duration,
+}
+
+/// All WebRTC viewers of the hub.
+pub struct Whep {
+    gate: Arc<Gate>,
+    reading: JoinHandle<()>,
+}
+
+/// What sessions share.
+pub(crate) struct Gate {
+    socket: UdpSocket,
+    /// Where viewers reach the socket.
+    local: SocketAddr,
+    certificate: DtlsCert,
+    clock: Arc<dyn Clock>,
+    table: Mutex<Table<mpsc::Sender<Mail>>>,
+    /// Streams of which pictures came in another order than they are shown, by their parameters.
+    reordered: Mutex<HashMap<StreamId, VideoParameters>>,
+}
+
+impl Drop for Whep {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+impl Whep {
+    /// Opens the socket at that address of this machine.
+    pub async fn start(ip: IpAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let socket = UdpSocket::bind((ip, 0)).await?;
+        let mut local = socket.local_addr()?;
+        if ip.is_unspecified() {
+            local.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let certificate = str0m::crypto::from_feature_flags()
+            .dtls_provider
+            .generate_certificate()
+            .ok_or_else(|| io::Error::other("no certificate could be made"))?;
+        let gate = Arc::new(Gate {
+            socket,
+            local,
+            certificate,
+            clock,
+            table: Mutex::default(),
+            reordered: Mutex::default(),
+        });
+        let reading = tokio::spawn(read(gate.clone()));
+        Ok(Self { gate, reading })
+    }
+
+    /// A viewer comes.
+    pub async fn open<N>(
+        &self,
+        live: &Live<N>,
+        chance: [u128; 2],
+        request: Request<'_>,
+    ) -> Result<Opened, OpenError<N>>
+    where
+        N: Clone + PartialEq + Send + Sync + 'static,
+    {
+        let Request { stream, offer, lifetime } = request;
+        let offered = h264_payloads(offer)?;
+        if !self.gate.table().has_room() {
+            return Err(OpenError::Full);
+        }
+        let video = self.look_at(live, stream).await?;
+        let payload = payload(&video, &offered).map_err(OpenError::Refused)?;
+        let (peer, answer, ufrag) = Peer::answer(PeerOptions {
+            offer,
+            payload,
+            certificate: self.gate.certificate.clone(),
+            local: self.gate.local,
+            now: instant(),
+        })
+        .map_err(OpenError::Unanswerable)?;
+        let (handle, inbox) = mpsc::channel(INBOX);
+        let (id, etag) = (SessionId::from_chance(chance[0]), format!("\"{:032x}\"", chance[1]));
+        let newcomer = Newcomer { stream: stream.clone(), etag: etag.clone(), ufrag, handle };
+        self.gate.table().add(id.clone(), newcomer).map_err(|_| OpenError::Full)?;
+        let session = Session {
+            id: id.clone(),
+            stream: stream.clone(),
+            live: live.clone(),
+            clock: self.gate.clock.clone(),
+            gate: self.gate.clone(),
+            peer,
+            payload,
+            inbox,
+            until: self.gate.clock.mono() + lifetime,
+            show: Show::default(),
+            sending: Sending::default(),
+        };
+        tokio::spawn(session.run());
+        Ok(Opened { id, answer, etag })
+    }
+
+    /// How the stream is coded, and that its pictures come in order as far as can be seen.
+    async fn look_at<N>(
+        &self,
+        live: &Live<N>,
+        stream: &StreamId,
+    ) -> Result<VideoParameters, OpenError<N>>
+    where
+        N: Clone + PartialEq + Send + Sync + 'static,
+    {
+        let mut watch = live.watch(stream.clone()).await;
+        let mut order = Order::default();
+        let mut video = None;
+        let by = tokio::time::Instant::now() + FIRST_PICTURE;
+        let mut next = tokio::time::timeout_at(by, watch.next()).await.ok();
+        while let Some(now) = next {
+            match now {
+                Next::Init(parameters) => {
+                    order.restart();
+                    video = Some(parameters.video.clone());
+                }
+                Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
+                    if !order.keeps(&unit.unit) {
+                        return Err(OpenError::Refused(Refusal::Reordered));
+                    }
+                }
+                Next::Unit { .. } | Next::Skipped(_) => {}
+                Next::Waiting(why) => return Err(OpenError::Waiting(Some(why))),
+                Next::Ended(why) => return Err(OpenError::Ended(why)),
+            }
+            next = match &video {
+                Some(_) => watch.next_now(),
+                None => tokio::time::timeout_at(by, watch.next()).await.ok(),
+            };
+        }
+        let video = video.ok_or(OpenError::Waiting(None))?;
+        if lock(&self.gate.reordered).get(stream) == Some(&video) {
+            return Err(OpenError::Refused(Refusal::Reordered));
+        }
+        Ok(video)
+    }
+
+    /// The viewer has found more addresses of his.
+    pub fn trickle(
+        &self,
+        id: &SessionId,
+        stream: &StreamId,
+        etag: &str,
+        fragment: &Fragment<'_>,
+    ) -> Result<(), TrickleError> {
+        let table = self.gate.table();
+        let (handle, current, _) = table.find(id, stream).ok_or(TrickleError::NoSession)?;
+        if etag == "*" {
+            return Err(TrickleError::Restart);
+        }
+        if etag != current {
+            return Err(TrickleError::OtherTag);
+        }
+        for candidate in &fragment.candidates {
+            // A full inbox loses it, as it loses datagrams: the viewer's requests tell his address all the same.
+            let _ = handle.try_send(Mail::Candidate((*candidate).to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Ends a session of that stream; whether there was one.
+    pub fn end(&self, id: &SessionId, stream: &StreamId) -> bool {
+        let mut table = self.gate.table();
+        table.find(id, stream).is_some() && table.remove(id).is_some()
+    }
+
+    /// Ends all sessions of a stream that is gone.
+    pub fn end_stream(&self, stream: &StreamId) {
+        self.gate.table().remove_stream(stream);
+        lock(&self.gate.reordered).remove(stream);
+    }
+
+    /// Ends all sessions.
+    pub fn end_all(&self) {
+        self.gate.table().clear();
+    }
+}
+
+impl Gate {
+    fn table(&self) -> MutexGuard<'_, Table<mpsc::Sender<Mail>>> {
+        lock(&self.table)
+    }
+
+    pub(crate) fn forget(&self, id: &SessionId) {
+        self.table().remove(id);
+    }
+
+    pub(crate) fn answered(&self, id: &SessionId, address: SocketAddr) {
+        self.table().answered(id, address);
+    }
+
+    pub(crate) fn is_reordered(&self, stream: &StreamId, video: VideoParameters) {
+        lock(&self.reordered).insert(stream.clone(), video);
+    }
+
+    /// What cannot be sent is lost, as datagrams may be.
+    pub(crate) async fn send(&self, to: SocketAddr, bytes: &[u8]) {
+        if let Err(error) = self.socket.send_to(bytes, to).await {
+            tracing::trace!(%error, "a datagram was not sent");
+        }
+    }
+}
+
+async fn read(gate: Arc<Gate>) {
+    let mut buffer = [0; MAX_DATAGRAM_BYTES];
+    loop {
+        // An error is the answer to something that we sent to a port that is closed by now.
+        let Ok((length, source)) = gate.socket.recv_from(&mut buffer).await else { continue };
+        let bytes = &buffer[..length];
+        let stun = is_stun(bytes).then(|| StunMessage::parse(bytes).ok()).flatten();
+        let ufrag = stun.as_ref().and_then(StunMessage::split_username).map(|(ours, _)| ours);
+        if let Some(handle) = gate.table().route(source, ufrag) {
+            let _ =
+                handle.try_send(Mail::Datagram { source, bytes: Bytes::copy_from_slice(bytes) });
+        }
+    }
+}
+
+/// RFC 7983 section 7.
+fn is_stun(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first < 4)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,24 @@
+//! WHEP: a camera's live pictures over WebRTC (draft-ietf-wish-whep; SPEC section 8).
+//!
+//! ```text
+//! tarsier_live::Watch --units--> session (one task a viewer) --[picture, stamp]--> peer (str0m) --RTP--> gate (one socket)
+//! ```
+//! Words: [`offer`], [`fragment`]. Brains: [`judge`] says whether the stream can go to this viewer, [`stamp`] what RTP
+//! times pictures get, [`refresh`] when a lost picture is made good, [`table`] whose a datagram is. Hands:
+//! [`gate`] has the socket, [`session`] one viewer, [`peer`] the library. What does not belong here: HTTP, rights,
+//! sentences for people, sound.
+
+pub mod fragment;
+pub mod gate;
+pub mod judge;
+pub mod offer;
+mod peer;
+mod picture;
+mod refresh;
+mod session;
+mod stamp;
+pub mod table;
+
+pub use gate::{Opened, Whep};
+pub use judge::Refusal;
+pub use table::SessionId;

@@ -1,0 +1,150 @@
+//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 is taken.
+//!
+//! What does not belong here: choosing among them ([`crate::judge`]).
+
+/// A longer offer is none: Chromium's with every codec it has is 8 kB.
+pub const MAX_OFFER_BYTES: usize = 64 << 10;
+
+/// A payload type for H.264 (RFC 6184 section 8.1) with whole or split NAL units (`packetization-mode=1`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct H264Payload {
+    /// The number in the RTP header.
+    pub payload_type: u8,
+    /// The payload type of its retransmissions (RFC 4588).
+    pub rtx: Option<u8>,
+    /// Three bytes: profile, constraints, level.
+    pub profile_level_id: u32,
+}
+
+impl H264Payload {
+    /// `profile_idc` of the sequence parameter set.
+    pub const fn profile_idc(self) -> u32 {
+        self.profile_level_id >> 16
+    }
+}
+
+/// What is wrong with an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    /// No SDP at all.
+    #[error("it is no SDP offer")]
+    NoSdp,
+    /// Nothing to send pictures to.
+    #[error("it asks for no video")]
+    NoVideo,
+}
+
+/// What RFC 6184 section 8.1 says of a payload that names no profile: baseline, level 1. Browsers mean 3.1.
+const UNNAMED_PROFILE: u32 = 0x0042_001f;
+
+/// The H.264 payloads of the first video section that wants to receive.
+pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
+    if !offer.starts_with("v=0") {
+        return Err(OfferError::NoSdp);
+    }
+    let lines = offer.lines().map(str::trim_end);
+    let video: Vec<&str> = lines
+        .skip_while(|line| !line.starts_with("m=video "))
+        .enumerate()
+        .take_while(|(at, line)| *at == 0 || !line.starts_with("m="))
+        .map(|(_, line)| line)
+        .collect();
+    if video.is_empty() || video.iter().any(|line| matches!(*line, "a=sendonly" | "a=inactive")) {
+        return Err(OfferError::NoVideo);
+    }
+    let attribute = |name: &str| {
+        let name = format!("a={name}:");
+        video
+            .iter()
+            .filter_map(move |line| line.strip_prefix(name.as_str())?.split_once(' '))
+            .filter_map(|(number, rest)| Some((number.parse::<u8>().ok()?, rest)))
+            .collect::<Vec<_>>()
+    };
+    let (maps, formats) = (attribute("rtpmap"), attribute("fmtp"));
+    let format = |of: u8| formats.iter().find(|(number, _)| *number == of).map(|(_, rest)| *rest);
+    let rtx_of = |of: u8| {
+        let repairs = |number: u8| {
+            let apt = parameter(format(number)?, "apt")?;
+            (apt.parse() == Ok(of)).then_some(number)
+        };
+        maps.iter()
+            .filter(|(_, codec)| codec.to_ascii_lowercase().starts_with("rtx/"))
+            .find_map(|(number, _)| repairs(*number))
+    };
+    Ok(maps
+        .iter()
+        .filter(|(_, codec)| codec.eq_ignore_ascii_case("H264/90000"))
+        .filter_map(|(number, _)| {
+            let parameters = format(*number).unwrap_or_default();
+            let named = parameter(parameters, "profile-level-id")
+                .map(|value| u32::from_str_radix(value, 16));
+            (parameter(parameters, "packetization-mode") == Some("1")).then_some(())?;
+            Some(H264Payload {
+                payload_type: *number,
+                rtx: rtx_of(*number),
+                profile_level_id: named.transpose().ok()?.unwrap_or(UNNAMED_PROFILE),
+            })
+        })
+        .collect())
+}
+
+fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
+    parameters
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures {
+    /// The video section of Chromium 140, receiving, shortened to what is looked at.
+    pub(crate) const CHROMIUM: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 107 108 39 40 109 114\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
+a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
+a=rtpmap:103 H264/90000\r\na=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n\
+a=rtpmap:107 H264/90000\r\na=fmtp:107 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42001f\r\n\
+a=rtpmap:108 rtx/90000\r\na=fmtp:108 apt=107\r\n\
+a=rtpmap:39 H264/90000\r\na=fmtp:39 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f\r\n\
+a=rtpmap:40 rtx/90000\r\na=fmtp:40 apt=39\r\n\
+a=rtpmap:109 H264/90000\r\na=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chromium_takes_three_profiles_in_split_nal_units() {
+        let payload = |payload_type, rtx, profile_level_id| H264Payload {
+            payload_type,
+            rtx,
+            profile_level_id,
+        };
+        assert_eq!(
+            h264_payloads(fixtures::CHROMIUM),
+            Ok(vec![
+                payload(103, Some(104), 0x0042_001f),
+                payload(39, Some(40), 0x004d_001f),
+                payload(109, None, 0x0064_001f),
+            ])
+        );
+    }
+
+    #[test]
+    fn an_offer_without_a_place_for_pictures_is_refused() {
+        assert_eq!(h264_payloads(""), Err(OfferError::NoSdp));
+        assert_eq!(h264_payloads("{\"sdp\":\"v=0\"}"), Err(OfferError::NoSdp));
+        let audio = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=recvonly\r\n";
+        assert_eq!(h264_payloads(audio), Err(OfferError::NoVideo));
+        let sends = fixtures::CHROMIUM.replace("a=recvonly", "a=sendonly");
+        assert_eq!(h264_payloads(&sends), Err(OfferError::NoVideo), "it would publish");
+    }
+
+    #[test]
+    fn what_belongs_to_the_next_section_is_not_the_pictures() {
+        let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\na=rtpmap:96 VP8/90000\r\n\
+            m=video 9 UDP/TLS/RTP/SAVPF 103\r\na=rtpmap:103 H264/90000\r\na=fmtp:103 packetization-mode=1\r\n";
+        assert_eq!(h264_payloads(offer), Ok(vec![]));
+    }
+}

@@ -1,0 +1,273 @@
+//! Hands: one viewer, one task: units from the fan-out into the library, its datagrams into the socket.
+//!
+//! A viewer who takes less than comes waits for the socket here; behind that his queue in the fan-out leaves whole GOPs
+//! out. What does not belong here: when the GOP is sent anew ([`crate::refresh`]), RTP times ([`crate::stamp`]).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use str0m::RtcError;
+use tarsier_live::fanout::StreamId;
+use tarsier_live::viewer::Next;
+use tarsier_live::{Live, LiveUnit, Watch};
+use tarsier_types::{Clock, Mono, Track, VideoParameters};
+use tokio::sync::mpsc;
+
+use crate::gate::Gate;
+use crate::judge::{Order, payload};
+use crate::offer::H264Payload;
+use crate::peer::{Peer, Said};
+use crate::picture::{Sets, annex_b};
+use crate::refresh::Refresh;
+use crate::stamp::Stamper;
+use crate::table::SessionId;
+
+/// A viewer of whom nothing is heard for so long is gone: browsers ask every 2.5 s at the latest whether we are there.
+pub(crate) const SILENCE: Duration = Duration::from_secs(12);
+/// From the answer to the first picture; what takes longer does not come.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(15);
+/// The last words at the end.
+const GOODBYE: Duration = Duration::from_millis(100);
+/// A whole GOP at once is more than the viewer's socket may hold: so much, then a pause (guess: a socket's usual 208 kB
+/// hold some 180 datagrams).
+const BURST_BYTES: usize = 64 << 10;
+const BURST_PAUSE: Duration = Duration::from_millis(2);
+
+/// What comes to a session from outside. When the sender is dropped, it is over.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// From the socket.
+    Datagram { source: SocketAddr, bytes: Bytes },
+    /// By PATCH.
+    Candidate(String),
+}
+
+/// Why a session ended, for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum End {
+    #[error("it was ended")]
+    Told,
+    #[error("the viewer is gone")]
+    Gone,
+    #[error("nothing was heard of the viewer")]
+    Silence,
+    #[error("the token has expired")]
+    TokenExpired,
+    #[error("the camera is gone")]
+    CameraGone,
+    #[error("the stream cannot go on over WebRTC")]
+    NotPlayable,
+    #[error("the wall clock was set")]
+    ClockSet,
+    #[error("the library gave up")]
+    Library(#[from] RtcError),
+}
+
+/// One viewer.
+pub(crate) struct Session<N> {
+    pub(crate) id: SessionId,
+    pub(crate) stream: StreamId,
+    pub(crate) live: Live<N>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) peer: Peer,
+    pub(crate) payload: H264Payload,
+    pub(crate) inbox: mpsc::Receiver<Mail>,
+    /// When the token expires.
+    pub(crate) until: Mono,
+    pub(crate) show: Show,
+    pub(crate) sending: Sending,
+}
+
+/// What is known of the pictures on their way.
+#[derive(Default)]
+pub(crate) struct Show {
+    sets: Option<Sets>,
+    video: Option<VideoParameters>,
+    order: Order,
+    stamper: Stamper,
+    refresh: Refresh,
+}
+
+/// What is known of the datagrams on their way.
+#[derive(Default)]
+pub(crate) struct Sending {
+    to: Option<SocketAddr>,
+    since_pause: usize,
+}
+
+/// What happened next.
+enum Happened<N> {
+    Mail(Option<Mail>),
+    Picture(Next<N>),
+    Time,
+}
+
+impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
+    /// Until somebody ends it, or the viewer is gone.
+    pub(crate) async fn run(mut self) {
+        let end = match self.watched().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        tracing::debug!(session = self.id.as_str(), camera = %self.stream.0, why = %end, "a viewer's WebRTC session is over");
+        self.gate.forget(&self.id);
+        let _ = tokio::time::timeout(GOODBYE, self.say_goodbye()).await;
+    }
+
+    async fn watched(&mut self) -> Result<std::convert::Infallible, End> {
+        let began = self.clock.mono();
+        let mut heard = began;
+        let mut watch: Option<Watch<N>> = None;
+        loop {
+            let wants = self.drain().await?;
+            if !self.peer.is_alive() {
+                return Err(End::Gone);
+            }
+            let now = self.clock.mono();
+            if (wants.has_connected && watch.is_none()) || self.show.refresh.is_due(now) {
+                // Whoever joins gets the last GOP.
+                watch = Some(self.live.watch(self.stream.clone()).await);
+                self.show.stamper.join(self.clock.utc().0 * 1000);
+                self.show.refresh.sent(now);
+            }
+            let silent_at = heard + SILENCE;
+            let connects_by =
+                if self.peer.has_connected() { self.until } else { began + CONNECTS_WITHIN };
+            for (at, end) in [
+                (silent_at, End::Silence),
+                (connects_by, End::Silence),
+                (self.until, End::TokenExpired),
+            ] {
+                if at <= now {
+                    return Err(end);
+                }
+            }
+            let times = [
+                Some(silent_at),
+                Some(connects_by),
+                Some(self.until),
+                self.show.refresh.deadline(),
+            ];
+            let own = times.into_iter().flatten().min().unwrap_or(self.until);
+            let sleep = own.since(now).min(wants.until.saturating_duration_since(instant()));
+            let happened = tokio::select! {
+                mail = self.inbox.recv() => Happened::Mail(mail),
+                next = next_of(&mut watch) => Happened::Picture(next),
+                () = tokio::time::sleep(sleep) => Happened::Time,
+            };
+            match happened {
+                Happened::Mail(None) => return Err(End::Told),
+                Happened::Mail(Some(Mail::Candidate(text))) => self.peer.candidate(&text),
+                Happened::Mail(Some(Mail::Datagram { source, bytes })) => {
+                    heard = self.clock.mono();
+                    self.peer.receive(instant(), source, &bytes)?;
+                }
+                Happened::Picture(next) => self.next(next)?,
+                Happened::Time => self.peer.timeout(instant())?,
+            }
+        }
+    }
+
+    fn next(&mut self, next: Next<N>) -> Result<(), End> {
+        match next {
+            Next::Init(parameters) => {
+                self.show.stamper.begin_run();
+                self.show.order.restart();
+                payload(&parameters.video, &[self.payload]).map_err(|_| End::NotPlayable)?;
+                self.show.sets = Sets::of(&parameters.video);
+                self.show.video = Some(parameters.video.clone());
+            }
+            Next::Unit { unit, .. } => self.picture(&unit)?,
+            Next::Skipped(units) => {
+                tracing::debug!(session = self.id.as_str(), units, "a viewer was too slow");
+            }
+            Next::Waiting(_) => {}
+            Next::Ended(_) => return Err(End::CameraGone),
+        }
+        Ok(())
+    }
+
+    fn picture(&mut self, live: &LiveUnit) -> Result<(), End> {
+        let unit = &live.unit;
+        if unit.track != Track::Video {
+            return Ok(());
+        }
+        if !self.show.order.keeps(unit) {
+            if let Some(video) = self.show.video.take() {
+                self.gate.is_reordered(&self.stream, video);
+            }
+            return Err(End::NotPlayable);
+        }
+        let Some(picture) = self.show.sets.as_ref().and_then(|sets| annex_b(unit, sets)) else {
+            return Ok(());
+        };
+        let stamp =
+            self.show.stamper.stamp(unit.pts, live.arrived_utc_us).map_err(|_| End::ClockSet)?;
+        Ok(self.peer.write(instant(), stamp, picture)?)
+    }
+
+    /// Does all that the library wants done.
+    async fn drain(&mut self) -> Result<Wants, End> {
+        let mut has_connected = self.peer.has_connected();
+        loop {
+            match self.peer.poll()? {
+                Said::Send { to, bytes } => self.send(to, &bytes).await,
+                Said::Connected => has_connected = true,
+                Said::KeyframeWanted => self.show.refresh.asked(),
+                Said::Gone => return Err(End::Gone),
+                Said::Nothing => {}
+                Said::Until(until) => return Ok(Wants { has_connected, until }),
+            }
+        }
+    }
+
+    async fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+        if self.sending.to != Some(to) {
+            // The library writes to those alone who know the password.
+            self.sending.to = Some(to);
+            self.gate.answered(&self.id, to);
+        }
+        self.gate.send(to, bytes).await;
+        self.sending.since_pause += bytes.len();
+        if self.sending.since_pause >= BURST_BYTES {
+            self.sending.since_pause = 0;
+            tokio::time::sleep(BURST_PAUSE).await;
+        }
+    }
+
+    async fn say_goodbye(&mut self) -> Result<(), RtcError> {
+        self.peer.close()?;
+        while self.peer.is_alive() {
+            match self.peer.poll()? {
+                Said::Send { to, bytes } => self.gate.send(to, &bytes).await,
+                Said::Until(until) => {
+                    let now = instant();
+                    tokio::time::sleep(until.saturating_duration_since(now)).await;
+                    self.peer.timeout(instant())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Wants {
+    has_connected: bool,
+    until: Instant,
+}
+
+async fn next_of<N>(watch: &mut Option<Watch<N>>) -> Next<N> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The library's kind of time.
+pub(crate) fn instant() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,224 @@
+//! Brain: who watches, and whose a datagram is.
+//!
+//! All viewers send to one socket. A STUN request names the viewer by the part of its user name that we gave out
+//! (RFC 8445 section 7.2.2); everything else is known by the address it comes from, which a viewer has once we have
+//! answered a request of his, that is, once his password was right. `H` is the handle of the viewer's task.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use tarsier_live::fanout::StreamId;
+
+/// So many watch at the same time (guess: four windows with 64 cameras each; a session costs some 100 kB).
+pub const MAX_SESSIONS: usize = 256;
+/// A browser tries each of its networks.
+const MAX_ADDRESSES: usize = 16;
+
+/// Names a session in its URL: 128 bits of chance, in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// From chance.
+    pub fn from_chance(chance: u128) -> Self {
+        Self(format!("{chance:032x}"))
+    }
+
+    /// From a URL; what is no id names no session.
+    pub fn from_url(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// As it stands in the URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// There are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+#[derive(Debug)]
+struct Entry<H> {
+    stream: StreamId,
+    etag: String,
+    ufrag: String,
+    addresses: Vec<SocketAddr>,
+    handle: H,
+}
+
+/// What a newcomer brings.
+#[derive(Debug)]
+pub(crate) struct Newcomer<H> {
+    pub(crate) stream: StreamId,
+    pub(crate) etag: String,
+    pub(crate) ufrag: String,
+    pub(crate) handle: H,
+}
+
+/// The brain.
+#[derive(Debug)]
+pub(crate) struct Table<H> {
+    sessions: HashMap<SessionId, Entry<H>>,
+    by_ufrag: HashMap<String, SessionId>,
+    by_address: HashMap<SocketAddr, SessionId>,
+}
+
+impl<H> Default for Table<H> {
+    fn default() -> Self {
+        Self { sessions: HashMap::new(), by_ufrag: HashMap::new(), by_address: HashMap::new() }
+    }
+}
+
+impl<H> Table<H> {
+    /// Whether one more finds room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.sessions.len() < MAX_SESSIONS
+    }
+
+    pub(crate) fn add(&mut self, id: SessionId, newcomer: Newcomer<H>) -> Result<(), Full> {
+        if !self.has_room() {
+            return Err(Full);
+        }
+        let Newcomer { stream, etag, ufrag, handle } = newcomer;
+        self.by_ufrag.insert(ufrag.clone(), id.clone());
+        self.sessions.insert(id, Entry { stream, etag, ufrag, addresses: Vec::new(), handle });
+        Ok(())
+    }
+
+    /// The session is over. Dropping its handle is what ends its task.
+    pub(crate) fn remove(&mut self, id: &SessionId) -> Option<H> {
+        let entry = self.sessions.remove(id)?;
+        self.by_ufrag.remove(&entry.ufrag);
+        self.by_address.retain(|_, holder| holder != id);
+        Some(entry.handle)
+    }
+
+    /// All of a stream are over.
+    pub(crate) fn remove_stream(&mut self, stream: &StreamId) {
+        let of_stream =
+            |(id, entry): (&SessionId, &Entry<H>)| (entry.stream == *stream).then(|| id.clone());
+        for id in self.sessions.iter().filter_map(of_stream).collect::<Vec<_>>() {
+            self.remove(&id);
+        }
+    }
+
+    /// All are over.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// We have answered somebody at this address for that session.
+    pub(crate) fn answered(&mut self, id: &SessionId, address: SocketAddr) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if self.by_address.get(&address) == Some(id) {
+            return;
+        }
+        if entry.addresses.len() == MAX_ADDRESSES {
+            let oldest = entry.addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(id) {
+                self.by_address.remove(&oldest);
+            }
+        }
+        entry.addresses.push(address);
+        self.by_address.insert(address, id.clone());
+    }
+
+    /// Whose a datagram is. `ufrag` is our part of a STUN request's user name.
+    pub(crate) fn route(&self, source: SocketAddr, ufrag: Option<&str>) -> Option<&H> {
+        let id = match ufrag {
+            Some(ufrag) => self.by_ufrag.get(ufrag),
+            None => self.by_address.get(&source),
+        };
+        self.sessions.get(id?).map(|entry| &entry.handle)
+    }
+
+    /// The session of that id, if it shows that stream: handle, entity tag and user fragment.
+    pub(crate) fn find(&self, id: &SessionId, stream: &StreamId) -> Option<(&H, &str, &str)> {
+        let entry = self.sessions.get(id).filter(|entry| entry.stream == *stream)?;
+        Some((&entry.handle, &entry.etag, &entry.ufrag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tarsier_types::{CameraId, StreamKind};
+
+    use super::*;
+
+    fn id(number: u128) -> SessionId {
+        SessionId::from_chance(number)
+    }
+
+    fn stream(name: &str) -> StreamId {
+        (CameraId::new(name).unwrap(), StreamKind::Main)
+    }
+
+    fn address(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    fn newcomer(ufrag: &str, handle: u32) -> Newcomer<u32> {
+        Newcomer {
+            stream: stream("garden"),
+            etag: "\"1\"".to_owned(),
+            ufrag: ufrag.to_owned(),
+            handle,
+        }
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_name_and_the_rest_by_its_address() {
+        let mut table = Table::default();
+        table.add(id(1), newcomer("one", 1)).unwrap();
+        table.add(id(2), newcomer("two", 2)).unwrap();
+        assert_eq!(table.route(address(1000), Some("two")), Some(&2));
+        assert_eq!(table.route(address(1000), None), None, "not before we have answered him");
+        table.answered(&id(2), address(1000));
+        assert_eq!(table.route(address(1000), None), Some(&2));
+        assert_eq!(table.route(address(1000), Some("one")), Some(&1), "a name beats an address");
+        table.answered(&id(1), address(1000));
+        assert_eq!(table.route(address(1000), None), Some(&1), "the port was given to another");
+        assert_eq!(table.route(address(1000), Some("three")), None);
+    }
+
+    #[test]
+    fn nothing_of_a_session_is_left_behind() {
+        let mut table = Table::default();
+        table.add(id(1), newcomer("one", 1)).unwrap();
+        for port in 1..=40 {
+            table.answered(&id(1), address(port));
+        }
+        assert_eq!(table.by_address.len(), MAX_ADDRESSES, "an address costs memory");
+        assert_eq!(table.remove(&id(1)), Some(1));
+        table.answered(&id(1), address(7));
+        table.add(id(2), newcomer("two", 2)).unwrap();
+        table.remove_stream(&stream("gate"));
+        assert!(table.find(&id(2), &stream("garden")).is_some(), "of another camera");
+        table.remove_stream(&stream("garden"));
+        assert!(table.by_address.is_empty() && table.by_ufrag.is_empty());
+        assert_eq!(table.remove(&id(1)), None);
+    }
+
+    #[test]
+    fn a_session_is_found_under_its_own_camera_alone() {
+        let mut table = Table::default();
+        table.add(id(1), newcomer("one", 1)).unwrap();
+        assert_eq!(table.find(&id(1), &stream("garden")), Some((&1, "\"1\"", "one")));
+        assert_eq!(table.find(&id(1), &stream("gate")), None, "a token for another camera");
+        assert_eq!(table.find(&SessionId::from_url("../x"), &stream("garden")), None);
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_number() {
+        let mut table = Table::default();
+        for number in 0..MAX_SESSIONS {
+            let name = format!("u{number}");
+            table.add(id(number.try_into().unwrap()), newcomer(&name, 0)).unwrap();
+        }
+        assert_eq!(table.add(id(9999), newcomer("more", 0)), Err(Full));
+        table.remove(&id(3));
+        assert_eq!(table.add(id(9999), newcomer("more", 0)), Ok(()));
+    }
+}

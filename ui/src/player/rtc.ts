@@ -1,0 +1,169 @@
+/**
+ * One WebRTC session of a camera's stream in a video element: one attempt, from the offer to the first reason to end.
+ *
+ * What does not belong here: asking the hub (handed in), when pictures are missing (`stall`), trying again (`choose`).
+ */
+
+import { ageOfRtpMs, DelayMeter } from "./delay";
+import type { LiveFacts } from "./live";
+import { Stall } from "./stall";
+
+/** The hub's end of a session; or that there is none, and if `isFinal` never will be for this stream and this viewer. */
+export type RtcDoor =
+  | { readonly kind: "open"; readonly answer: string; readonly close: () => void }
+  | { readonly kind: "refused"; readonly isFinal: boolean };
+
+export type OpenRtcDoor = (offer: string, signal: AbortSignal) => Promise<RtcDoor>;
+
+export interface RtcPlayerOptions {
+  readonly video: HTMLVideoElement;
+  readonly open: OpenRtcDoor;
+  /** The recorder's clock less ours. */
+  readonly clockOffsetMs: () => number;
+  readonly onPicture: () => void;
+  /** Nothing will come any more. */
+  readonly onLost: (isFinal: boolean) => void;
+  readonly onFacts: (facts: Omit<LiveFacts, "firstPictureMs">) => void;
+}
+
+const FACTS_MS = 500;
+
+/** Whether this browser has WebRTC. WebKitGTK has not. */
+export function hasRtc(): boolean {
+  return "RTCPeerConnection" in globalThis && "requestVideoFrameCallback" in HTMLVideoElement.prototype;
+}
+
+export class RtcPlayer {
+  private readonly o: RtcPlayerOptions;
+  private readonly peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  private readonly abort = new AbortController();
+  private readonly delay = new DelayMeter();
+  private closeDoor: (() => void) | null = null;
+  private isOver = false;
+  private pictures = 0;
+  private readonly stall = new Stall();
+  private frameHandle = 0;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private rate = { atMs: 0, bytes: 0, bps: 0 };
+
+  constructor(options: RtcPlayerOptions) {
+    this.o = options;
+  }
+
+  start(): void {
+    const { receiver } = this.peer.addTransceiver("video", { direction: "recvonly" });
+    // The hub sends each picture when it has it; what is waited for here is delay.
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    this.peer.addEventListener("track", ({ track }) => {
+      this.o.video.srcObject = new MediaStream([track]);
+      this.play();
+    });
+    this.peer.addEventListener("connectionstatechange", () => {
+      if (this.peer.connectionState === "failed" || this.peer.connectionState === "closed") this.lose(false);
+    });
+    this.frameHandle = this.o.video.requestVideoFrameCallback(this.shown);
+    this.ticker = setInterval(this.tick, FACTS_MS);
+    this.o.video.addEventListener("pause", this.paused);
+    this.connect().catch(() => {
+      // Of offers and answers only a bug can be wrong; the other way shows the picture meanwhile.
+      this.lose(false);
+    });
+  }
+
+  /** The last picture stays in the video element. */
+  stop(): void {
+    this.isOver = true;
+    this.abort.abort();
+    if (this.ticker !== null) clearInterval(this.ticker);
+    this.ticker = null;
+    this.o.video.cancelVideoFrameCallback(this.frameHandle);
+    this.o.video.removeEventListener("pause", this.paused);
+    this.peer.close();
+    this.closeDoor?.();
+    this.closeDoor = null;
+  }
+
+  /** The hub has one address, which is in its answer, and answers to where it is asked from: no candidate is sent. */
+  private async connect(): Promise<void> {
+    await this.peer.setLocalDescription(await this.peer.createOffer());
+    const door = await this.o.open(this.peer.localDescription?.sdp ?? "", this.abort.signal);
+    if (door.kind === "refused") {
+      this.lose(door.isFinal);
+      return;
+    }
+    if (this.isOver) {
+      door.close();
+      return;
+    }
+    this.closeDoor = door.close;
+    await this.peer.setRemoteDescription({ type: "answer", sdp: door.answer });
+  }
+
+  private play(): void {
+    this.o.video.play().catch(() => {
+      // A hidden window refuses; it begins anew when it is shown.
+    });
+  }
+
+  private readonly paused = (): void => {
+    if (!this.isOver && !document.hidden) this.play();
+  };
+
+  private lose(isFinal: boolean): void {
+    if (this.isOver) return;
+    this.stop();
+    this.o.onLost(isFinal);
+  }
+
+  private readonly shown = (_now: number, facts: VideoFrameCallbackMetadata): void => {
+    if (this.isOver) return;
+    this.pictures += 1;
+    this.stall.picture(performance.now());
+    if (this.pictures === 1) this.o.onPicture();
+    if (facts.rtpTimestamp !== undefined) {
+      const shownUnixMs = performance.timeOrigin + facts.expectedDisplayTime + this.o.clockOffsetMs();
+      this.delay.observe(ageOfRtpMs(facts.rtpTimestamp, shownUnixMs));
+    }
+    this.frameHandle = this.o.video.requestVideoFrameCallback(this.shown);
+  };
+
+  private readonly tick = (): void => {
+    const nowMs = performance.now();
+    if (document.hidden) this.stall.excuse(nowMs);
+    if (this.stall.isStalled(nowMs)) {
+      this.lose(false);
+      return;
+    }
+    if (this.pictures > 0) void this.tell(nowMs);
+  };
+
+  private async tell(nowMs: number): Promise<void> {
+    const reports = await this.peer.getStats();
+    if (this.isOver) return;
+    let inbound: RTCInboundRtpStreamStats | undefined;
+    for (const report of reports.values() as Iterable<RTCStats>) {
+      if (report.type === "inbound-rtp") inbound = report as RTCInboundRtpStreamStats;
+    }
+    const bytes = inbound?.bytesReceived ?? 0;
+    if (nowMs - this.rate.atMs >= 2000) {
+      const spanS = (nowMs - this.rate.atMs) / 1000;
+      const bps = this.rate.atMs === 0 ? 0 : ((bytes - this.rate.bytes) * 8) / spanS;
+      this.rate = { atMs: nowMs, bytes, bps };
+    }
+    const emitted = inbound?.jitterBufferEmittedCount ?? 0;
+    this.o.onFacts({
+      way: "webrtc",
+      delayMs: this.delay.delayMs,
+      bufferedMs: emitted > 0 ? ((inbound?.jitterBufferDelay ?? 0) / emitted) * 1000 : 0,
+      targetMs: 0,
+      rate: 1,
+      shown: this.pictures,
+      dropped: inbound?.framesDropped ?? 0,
+      skippedByHub: 0,
+      width: this.o.video.videoWidth,
+      height: this.o.video.videoHeight,
+      bitrateBps: this.rate.bps,
+      hasSound: false,
+    });
+  }
+}
