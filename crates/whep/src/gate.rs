@@ -33,6 +33,11 @@ const MAX_DATAGRAM_BYTES: usize = 2000;
 const INBOX: usize = 256;
 /// For the first picture, which says how the stream is coded.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
+/// After so many pictures of a GOP, one that is shown before its predecessor has come if there are any. With one alone,
+/// as just behind a keyframe, nobody can tell.
+const ORDER_SHOWS: usize = 4;
+/// For those pictures: a camera of less than four a second is taken as it is.
+const ORDER_SHOWS_WITHIN: Duration = Duration::from_secs(1);
 
 /// A session that waits for its viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,27 +203,29 @@ impl Whep {
     {
         let mut watch = live.watch(stream.clone()).await;
         let mut order = Order::default();
-        let mut video = None;
-        let by = tokio::time::Instant::now() + FIRST_PICTURE;
+        let (mut video, mut pictures) = (None, 0);
+        let mut by = tokio::time::Instant::now() + FIRST_PICTURE;
         let mut next = tokio::time::timeout_at(by, watch.next()).await.ok();
         while let Some(now) = next {
             match now {
                 Next::Init(parameters) => {
                     order.restart();
-                    video = Some(parameters.video.clone());
+                    (video, pictures) = (Some(parameters.video.clone()), 0);
+                    by = by.min(tokio::time::Instant::now() + ORDER_SHOWS_WITHIN);
                 }
                 Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
                     if !order.keeps(&unit.unit) {
                         return Err(OpenError::Refused(Refusal::Reordered));
                     }
+                    pictures += 1;
                 }
                 Next::Unit { .. } | Next::Skipped(_) => {}
                 Next::Waiting(why) => return Err(OpenError::Waiting(Some(why))),
                 Next::Ended(why) => return Err(OpenError::Ended(why)),
             }
             next = match &video {
-                Some(_) => watch.next_now(),
-                None => tokio::time::timeout_at(by, watch.next()).await.ok(),
+                Some(_) if pictures >= ORDER_SHOWS => watch.next_now(),
+                _ => tokio::time::timeout_at(by, watch.next()).await.ok(),
             };
         }
         let video = video.ok_or(OpenError::Waiting(None))?;

@@ -21,8 +21,17 @@ fn offer() -> String {
     )
 }
 
-/// A hub with a camera of which a picture came; the watch keeps its stream wanted.
-async fn with_picture() -> (Running, Watch<tarsier_api::problem::Problem>) {
+/// A hub with a camera of which pictures came; the watch keeps its stream wanted.
+async fn with_pictures() -> (Running, Watch<tarsier_api::problem::Problem>) {
+    let (running, watch) = with_keyframe().await;
+    for at in 1..4 {
+        running.picture(at, at).await;
+    }
+    (running, watch)
+}
+
+/// The same, of which a keyframe came and nothing more.
+async fn with_keyframe() -> (Running, Watch<tarsier_api::problem::Problem>) {
     let running = start().await;
     running.add("Garden").await;
     let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
@@ -43,24 +52,30 @@ async fn with_picture() -> (Running, Watch<tarsier_api::problem::Problem>) {
         },
         audio: None,
     };
-    let unit = AccessUnit {
-        track: Track::Video,
-        pts: Pts(0),
-        dts: Dts(0),
-        duration: Ticks(3600),
-        is_keyframe: true,
-        arrived: running.hub.now(),
-        data: bytes::Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
-    };
-    let unit = LiveUnit { unit, arrived_utc_us: running.hub.now().0 * 1000 };
-    for input in [LiveInput::Notice(None), LiveInput::Parameters(parameters), LiveInput::Unit(unit)]
-    {
+    for input in [LiveInput::Notice(None), LiveInput::Parameters(parameters)] {
         running.hub.live.handle(stream.clone(), input).await;
     }
+    running.picture(0, 0).await;
     (running, watch)
 }
 
 impl Running {
+    /// The camera sends a picture: when it is decoded and when it is shown, in pictures after the keyframe.
+    async fn picture(&self, decoded: i64, shown: i64) {
+        let now = self.hub.now();
+        let unit = AccessUnit {
+            track: Track::Video,
+            pts: Pts(shown * 3600),
+            dts: Dts(decoded * 3600),
+            duration: Ticks(3600),
+            is_keyframe: decoded == 0,
+            arrived: now,
+            data: bytes::Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
+        };
+        let unit = LiveInput::Unit(LiveUnit { unit, arrived_utc_us: now.0 * 1000 });
+        self.hub.live.handle((CameraId::new("garden").unwrap(), StreamKind::Main), unit).await;
+    }
+
     async fn say(
         &self,
         method: Method,
@@ -91,7 +106,7 @@ fn told<'a>(answer: &'a Answer, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_session_has_an_address_and_a_tag_and_ends_once() {
-    let (running, _watch) = with_picture().await;
+    let (running, _watch) = with_pictures().await;
     let answer = running.offer().await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     assert_eq!(answer.content_type, SDP);
@@ -113,8 +128,22 @@ async fn a_session_has_an_address_and_a_tag_and_ends_once() {
 }
 
 #[tokio::test]
+async fn a_viewer_who_comes_just_behind_a_keyframe_is_told_of_b_frames_all_the_same() {
+    let (running, _watch) = with_keyframe().await;
+    let shown_late = async {
+        // The viewer has seen the keyframe by now, or will see all three at once; both ways he is told.
+        tokio::task::yield_now().await;
+        running.picture(1, 3).await;
+        running.picture(2, 1).await;
+    };
+    let (answer, ()) = tokio::join!(running.offer(), shown_late);
+    answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "not_playable", WHEP);
+    assert!(answer.text().contains("B-frames"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn there_is_an_end_to_the_number_of_sessions_and_it_is_told() {
-    let (running, _watch) = with_picture().await;
+    let (running, _watch) = with_pictures().await;
     for _ in 0..MAX_SESSIONS {
         assert_eq!(running.offer().await.status, StatusCode::CREATED);
     }
