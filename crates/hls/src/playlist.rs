@@ -3,9 +3,8 @@
 //! One playlist for all: players that know no parts skip their lines and play whole segments.
 //! What does not belong here: when it is answered ([`crate::broadcast`]).
 
-use std::fmt::Write;
-
-use tarsier_types::{StreamKind, Ticks, UtcMs};
+use tarsier_m3u8::{Playlist, date_time, query_value, seconds};
+use tarsier_types::{StreamKind, Ticks};
 
 use crate::name::{File, FileName};
 use crate::pace::Pace;
@@ -32,13 +31,11 @@ pub(crate) struct About<'a> {
 
 /// URLs are relative to `/live/{camera}/{stream}/`.
 pub(crate) fn text(window: &Window, about: About<'_>) -> String {
-    let mut text = Text(String::with_capacity(8192));
-    let part = about.pace.part;
-    let token = format!("token={}", escaped(about.token));
-    let url = |file| format!("hls/{}?{token}", FileName { life: about.life, file });
-    text.line("#EXTM3U");
     // 9 is what the newest tag here asks for (section 8).
-    text.line("#EXT-X-VERSION:9");
+    let mut text = Playlist::new(9, 8192);
+    let part = about.pace.part;
+    let token = format!("token={}", query_value(about.token));
+    let url = |file| format!("hls/{}?{token}", FileName { life: about.life, file });
     text.line(format_args!("#EXT-X-TARGETDURATION:{}", about.pace.target_seconds));
     text.line(format_args!(
         "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={}",
@@ -49,7 +46,7 @@ pub(crate) fn text(window: &Window, about: About<'_>) -> String {
     text.line(format_args!("#EXT-X-MEDIA-SEQUENCE:{first}"));
     text.line(format_args!("#EXT-X-DISCONTINUITY-SEQUENCE:{}", window.discontinuities()));
     let mut init = None;
-    let mut head = |text: &mut Text, segment: &Segment| {
+    let mut head = |text: &mut Playlist, segment: &Segment| {
         if segment.is_discontinuous {
             text.line("#EXT-X-DISCONTINUITY");
         }
@@ -58,7 +55,7 @@ pub(crate) fn text(window: &Window, about: About<'_>) -> String {
         }
         text.line(format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(segment.begins)));
     };
-    let parts = |text: &mut Text, segment: &Segment| {
+    let parts = |text: &mut Playlist, segment: &Segment| {
         for (number, part) in (segment.first_part..).zip(&segment.parts) {
             let independent = if part.starts_with_keyframe { ",INDEPENDENT=YES" } else { "" };
             let url = url(File::Part(number));
@@ -85,7 +82,7 @@ pub(crate) fn text(window: &Window, about: About<'_>) -> String {
     }
     if about.is_ended {
         text.line("#EXT-X-ENDLIST");
-        return text.0;
+        return text.into_text();
     }
     let hint = url(File::Part(window.next_part()));
     text.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{hint}\""));
@@ -95,7 +92,7 @@ pub(crate) fn text(window: &Window, about: About<'_>) -> String {
             "#EXT-X-RENDITION-REPORT:URI=\"../{stream}/index.m3u8?{token}\",LAST-MSN={segment},LAST-PART={part}"
         ));
     }
-    text.0
+    text.into_text()
 }
 
 /// A stream, as one may choose it.
@@ -112,9 +109,8 @@ pub struct Rendition {
 
 /// The multivariant playlist. URLs are relative to `/live/{camera}/`.
 pub fn multivariant(renditions: &[Rendition], token: &str) -> String {
-    let mut text = Text(String::with_capacity(1024));
-    text.line("#EXTM3U");
-    text.line("#EXT-X-VERSION:9");
+    let mut text = Playlist::new(9, 1024);
+    let token = query_value(token);
     for rendition in renditions {
         let millifps = 1000 * Ticks::PER_SECOND / rendition.picture.0.max(1);
         text.line(format_args!(
@@ -128,38 +124,7 @@ pub fn multivariant(renditions: &[Rendition], token: &str) -> String {
             millifps % 1000
         ));
         let stream = rendition.stream.name();
-        text.line(format_args!("{stream}/index.m3u8?token={}", escaped(token)));
+        text.line(format_args!("{stream}/index.m3u8?token={token}"));
     }
-    text.0
-}
-
-struct Text(String);
-
-impl Text {
-    fn line(&mut self, line: impl std::fmt::Display) {
-        writeln!(self.0, "{line}").expect("a String takes all that is written");
-    }
-}
-
-fn seconds(span: Ticks) -> String {
-    let micros = span.to_micros();
-    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
-}
-
-/// `2026-11-20T20:15:00.000Z`
-fn date_time(at: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
-}
-
-/// A query value in which nothing can end a quoted string, a line or the query (RFC 3986 section 2.3).
-fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("a String takes all that is written");
-        }
-    }
-    text
+    text.into_text()
 }

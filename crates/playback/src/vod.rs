@@ -13,9 +13,8 @@
 //!
 //! What does not belong here: rows (see [`crate::past`]), bytes of media, who may play.
 
-use std::fmt::Write;
-
 use tarsier_index::{SegmentRow, group};
+use tarsier_m3u8::{Playlist, date_time, query_value, seconds};
 use tarsier_types::{ParameterSets, Part, Ticks, UtcMs, UtcRange};
 
 use crate::open_segment::OpenSegment;
@@ -111,55 +110,48 @@ pub fn playlist(
         files.into_iter().filter_map(|file| file.cut(request.range)).collect();
     let Some(first) = files.first() else { return Err(VodError::Empty) };
 
-    let mut text = String::with_capacity(
-        512 + files.iter().map(|file| 400 + 130 * file.parts.len()).sum::<usize>(),
-    );
-    text.push_str("#EXTM3U\n#EXT-X-VERSION:7\n");
-    line(&mut text, format_args!("#EXT-X-PLAYLIST-TYPE:{}", if growing { "EVENT" } else { "VOD" }));
-    line(&mut text, format_args!("#EXT-X-TARGETDURATION:{}", whole_seconds(longest).max(1)));
-    text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n");
+    let capacity = 512 + files.iter().map(|file| 400 + 130 * file.parts.len()).sum::<usize>();
+    let mut text = Playlist::new(7, capacity);
+    let kind = if growing { "EVENT" } else { "VOD" };
+    text.line(format_args!("#EXT-X-PLAYLIST-TYPE:{kind}"));
+    text.line(format_args!("#EXT-X-TARGETDURATION:{}", whole_seconds(longest).max(1)));
+    text.line("#EXT-X-MEDIA-SEQUENCE:0");
     if !growing && files.iter().flat_map(|file| file.parts).all(|part| part.starts_with_keyframe) {
-        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        text.line("#EXT-X-INDEPENDENT-SEGMENTS");
     }
     let into = request.range.start.millis_since(first.begins());
     if into > 0 {
-        line(
-            &mut text,
-            format_args!("#EXT-X-START:TIME-OFFSET={}.{:03},PRECISE=YES", into / 1000, into % 1000),
-        );
+        let (whole, rest) = (into / 1000, into % 1000);
+        text.line(format_args!("#EXT-X-START:TIME-OFFSET={whole}.{rest:03},PRECISE=YES"));
     }
-    let token = request.token.map(|token| format!("token={}", escaped(token)));
+    let token = request.token.map(|token| format!("token={}", query_value(token)));
     let mut before: Option<&File<'_>> = None;
     for file in &files {
         let same = before.is_some_and(|before| before.parameters == file.parameters);
         if before.is_some() && !(same && file.follows) {
-            text.push_str("#EXT-X-DISCONTINUITY\n");
+            text.line("#EXT-X-DISCONTINUITY");
         }
         if before.is_none_or(|before| codecs(before.parameters) != codecs(file.parameters)) {
-            line(&mut text, format_args!("#EXT-X-TARSIER-CODECS:\"{}\"", codecs(file.parameters)));
+            text.line(format_args!("#EXT-X-TARSIER-CODECS:\"{}\"", codecs(file.parameters)));
         }
         if !(same && request.timestamps == Timestamps::Continuous) {
             let (url, length) = (file.url([None, token.as_deref()]), file.init_bytes);
-            line(&mut text, format_args!("#EXT-X-MAP:URI=\"{url}\",BYTERANGE=\"{length}@0\""));
+            text.line(format_args!("#EXT-X-MAP:URI=\"{url}\",BYTERANGE=\"{length}@0\""));
         }
         let shift = (file.shift > Ticks(0)).then(|| format!("t={}", file.shift.0));
         let url = file.url([shift.as_deref(), token.as_deref()]);
-        line(&mut text, format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(file.begins())));
+        text.line(format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(file.begins())));
         for part in file.parts {
-            let micros = part.duration.to_micros();
-            line(
-                &mut text,
-                format_args!("#EXTINF:{}.{:06},", micros / 1_000_000, micros % 1_000_000),
-            );
-            line(&mut text, format_args!("#EXT-X-BYTERANGE:{}@{}", part.bytes, part.offset));
-            line(&mut text, format_args!("{url}"));
+            text.line(format_args!("#EXTINF:{},", seconds(part.duration)));
+            text.line(format_args!("#EXT-X-BYTERANGE:{}@{}", part.bytes, part.offset));
+            text.line(&url);
         }
         before = Some(file);
     }
     if !growing {
-        text.push_str("#EXT-X-ENDLIST\n");
+        text.line("#EXT-X-ENDLIST");
     }
-    Ok(text)
+    Ok(text.into_text())
 }
 
 /// A file, or what is played of it.
@@ -236,27 +228,4 @@ fn codecs(parameters: &ParameterSets) -> String {
         Some(audio) => format!("{},{}", parameters.video.rfc6381, audio.rfc6381),
         None => parameters.video.rfc6381.clone(),
     }
-}
-
-/// `2026-11-20T20:15:00.000Z`
-fn date_time(at: UtcMs) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
-}
-
-/// A query value in which nothing can end a quoted string, a line or the query (RFC 3986 section 2.3).
-fn escaped(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("a String takes all that is written");
-        }
-    }
-    text
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
-    text.write_fmt(content).expect("a String takes all that is written");
-    text.push('\n');
 }

@@ -45,7 +45,8 @@ const NEVER: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Crates of brains and words.
-const BRAINS: &[&str] = &["tarsier-types", "tarsier-reconnect", "tarsier-segment", "tarsier-wire"];
+const BRAINS: &[&str] =
+    &["tarsier-types", "tarsier-reconnect", "tarsier-segment", "tarsier-m3u8", "tarsier-wire"];
 
 /// Who reaches what it never may.
 pub(crate) fn never_reach(graph: &Graph) -> Findings {
