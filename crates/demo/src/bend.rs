@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::playout::{FilmTime, FilmTrack};
+use crate::playout::FilmTrack;
 use crate::quirks::Timestamps;
+use crate::schedule::FilmTime;
 
 const SECOND: i128 = 1_000_000_000;
 

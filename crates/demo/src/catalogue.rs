@@ -6,7 +6,7 @@ use tarsier_types::StreamKind;
 
 use crate::PHASE_STEP;
 use crate::film::Film;
-use crate::playout::FilmTime;
+use crate::schedule::FilmTime;
 
 /// What one stream shows.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 //!
 //! It is the product's demo (SPEC section 2, "a looped file"), the load of the benches, and the camera of tests. A
 //! film is read and cut into RTP packets once ([`mp4`], [`film`]); each session only patches three fields of
-//! every packet ([`playout`]). The place in the film is a function of the wall clock, as with a real camera: who
-//! comes later or again sees what the others see.
+//! every packet ([`playout`]). The place in the film is a function of the wall clock ([`schedule`]), as with a real
+//! camera: who comes later or again sees what the others see.
 //!
 //! What does not belong here: receiving media (that is `ingest`), and faults of a network (those are a proxy's).
 
@@ -14,6 +14,7 @@ mod bend;
 mod film;
 mod playout;
 mod samples;
+mod schedule;
 
 mod rtsp;
 

@@ -1,10 +1,8 @@
-//! Decides which unit one session gets next, and writes it.
+//! Brain: decides which unit one session gets next, and writes it.
 //!
-//! The place in the film is a function of the wall clock: the picture `p` of loop `l` is sent when the film's
-//! time is `l * length + p's time`, counted from 1970. So all viewers of a camera see the same, a new session
-//! does not start the film again, and timestamps go on for ever. A session only has its own random origin for
-//! timestamps and sequence numbers (RFC 3550 section 5.1).
-//! What does not belong here: clocks and sockets; the time comes in as [`FilmTime`].
+//! A session only has its own random origin for timestamps and sequence numbers (RFC 3550 section 5.1); all else is the
+//! film's. What does not belong here: when a unit is due (`schedule`), clocks and sockets; the time comes in as
+//! [`FilmTime`].
 
 use std::sync::Arc;
 
@@ -12,14 +10,12 @@ use crate::bend::Bend;
 use crate::film::Film;
 use crate::options::Join;
 use crate::quirks::{Quirks, Timestamps};
+use crate::rtp::Patch;
 use crate::rtp::rtcp::{SenderReport, write_bye, write_report};
-use crate::rtp::{Packets, Patch};
+use crate::schedule::{
+    FilmTime, SECOND, Unit, VIDEO_CLOCK, low_32_bits, picture, picture_to_join, sound,
+};
 
-/// Nanoseconds of film since 1970: the wall clock minus the camera's phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FilmTime(pub(crate) u64);
-
-const SECOND: u64 = 1_000_000_000;
 /// Guess: as often as RFC 3550 section 6.2 asks for at least.
 const REPORT_INTERVAL: u64 = 5 * SECOND;
 /// Who is this late (a machine that slept) goes on with the present and does not hurry through the past.
@@ -298,82 +294,6 @@ impl Playout {
     }
 }
 
-/// RFC 6184 and RFC 7798: 90 kHz.
-const VIDEO_CLOCK: u32 = 90_000;
-
-struct Unit<'a> {
-    packets: &'a Packets,
-    due: FilmTime,
-    timestamp: u32,
-}
-
-/// The picture with that number since 1970.
-fn picture(film: &Film, number: u64, origin: u32) -> Unit<'_> {
-    let pictures = &film.pictures;
-    let count = u64::try_from(pictures.units.len()).expect("fits");
-    let picture =
-        &pictures.units[usize::try_from(number % count).expect("below the number of pictures")];
-    let loop_start = i128::from(number / count) * i128::from(pictures.length);
-    let scale = i128::from(pictures.timescale);
-    let due = ceil_div((loop_start + i128::from(picture.sent)) * i128::from(SECOND), scale);
-    let shown = (loop_start + i128::from(picture.shown)) * i128::from(VIDEO_CLOCK);
-    Unit {
-        packets: &picture.packets,
-        due: FilmTime(u64::try_from(due).unwrap_or(0)),
-        timestamp: origin.wrapping_add(low_32_bits(shown.div_euclid(scale))),
-    }
-}
-
-/// The unit of sound with that number since 1970.
-fn sound(film: &Film, number: u64, origin: u32) -> Unit<'_> {
-    static SILENCE: std::sync::LazyLock<Packets> = std::sync::LazyLock::new(Packets::default);
-    let Some(sound) = &film.sound else {
-        return Unit { packets: &SILENCE, due: FilmTime(u64::MAX), timestamp: origin };
-    };
-    let samples = i128::from(number) * i128::from(sound.unit_samples);
-    let due = ceil_div(samples * i128::from(SECOND), i128::from(sound.sample_rate_hz));
-    Unit {
-        packets: &sound.units[film.sound_unit(sound, number)],
-        due: FilmTime(u64::try_from(due).unwrap_or(0)),
-        timestamp: origin.wrapping_add(low_32_bits(samples)),
-    }
-}
-
-/// The number (since 1970) of the picture with which a viewer begins.
-fn picture_to_join(film: &Film, now: FilmTime, join: Join) -> u64 {
-    let latest = latest_picture(film, now);
-    let count = u64::try_from(film.pictures.units.len()).expect("fits");
-    let is_keyframe = |number: &u64| {
-        film.pictures.units[usize::try_from(number % count).expect("fits")].is_keyframe
-    };
-    match join {
-        Join::NextKeyframe => (latest + 1..=latest + count).find(is_keyframe).unwrap_or(latest),
-        Join::LatestKeyframe => (0..=latest).rev().find(is_keyframe).unwrap_or(latest),
-        Join::NextPicture => latest + 1,
-    }
-}
-
-/// The number (since 1970) of the last picture that was due.
-pub(crate) fn latest_picture(film: &Film, now: FilmTime) -> u64 {
-    let pictures = &film.pictures;
-    let ticks = u128::from(now.0) * u128::from(pictures.timescale) / u128::from(SECOND);
-    let length = u128::try_from(pictures.length).expect("a loop has a length");
-    let in_loop = i64::try_from(ticks % length).expect("below the length");
-    let loops = u64::try_from(ticks / length).unwrap_or(0);
-    // The first picture of a loop is due at its time zero, so at least one always is.
-    let due = pictures.units.partition_point(|picture| picture.sent <= in_loop).max(1);
-    loops * u64::try_from(pictures.units.len()).expect("fits")
-        + u64::try_from(due - 1).expect("fits")
-}
-
-fn ceil_div(value: i128, by: i128) -> i128 {
-    (value + by - 1).div_euclid(by)
-}
-
-fn low_32_bits(value: i128) -> u32 {
-    u32::try_from(value.rem_euclid(1 << 32)).expect("a remainder below 2^32")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -492,20 +412,6 @@ mod tests {
             let off = timestamp.wrapping_sub(origin).wrapping_sub(expected).cast_signed();
             assert!(off.abs() <= 1, "channel {channel} is {off} ticks off the wall clock");
         }
-    }
-
-    #[test]
-    fn where_a_viewer_joins_is_as_it_was_asked_for() {
-        let film = Film::new(samples::DRIVEWAY_SUB, ParameterSetsIn::Both).unwrap();
-        let latest = latest_picture(&film, NOW);
-        assert_eq!(picture_to_join(&film, NOW, Join::NextPicture), latest + 1);
-        let next = picture_to_join(&film, NOW, Join::NextKeyframe);
-        assert!(
-            next > latest && next <= latest + 50 && next.is_multiple_of(50),
-            "{next} is the next keyframe after {latest}"
-        );
-        let last = picture_to_join(&film, NOW, Join::LatestKeyframe);
-        assert_eq!(last + 50, next, "the one before is the latest keyframe");
     }
 
     #[test]

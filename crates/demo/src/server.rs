@@ -14,10 +14,11 @@ use crate::catalogue::{Catalogue, Scene};
 use crate::connection::Connection;
 use crate::film::Film;
 use crate::options::{DemoOptions, StartDemoError};
-use crate::playout::{Origin, latest_picture};
+use crate::playout::Origin;
 use crate::quirks::ParameterSetsIn;
 use crate::rtsp::{Access, Conversation, Opened};
 use crate::samples;
+use crate::schedule::latest_picture;
 use crate::stats::{Counters, DemoStats, SessionStats};
 
 /// The wall clock, read once and carried on by the monotonic clock: a step of the system's time does not tear the film.

@@ -16,8 +16,9 @@ use super::transport::{Wanted, choose};
 use super::{message, sdp};
 use crate::catalogue::{Catalogue, Channel};
 use crate::options::{AuthScheme, Join};
-use crate::playout::{FilmTime, FilmTrack, Origin, Outlet, Playout, Written};
+use crate::playout::{FilmTrack, Origin, Outlet, Playout, Written};
 use crate::quirks::{Quirks, Tracks};
+use crate::schedule::FilmTime;
 
 /// What real cameras say, and live555 clients expect.
 const TIMEOUT_SECONDS: u64 = 60;
