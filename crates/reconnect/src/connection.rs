@@ -23,11 +23,11 @@ use std::time::Duration;
 
 use tarsier_types::{Mono, ParameterSets, Track, UtcMs};
 
-use crate::backoff::jittered;
 use crate::detect::{FailureDetector, FailureReason};
 use crate::event::{EventKind, ReconnectionEvent};
 use crate::health::{ConnectionHealth, HealthMeter};
 use crate::liveness::{Delivery, TrackLife};
+use crate::looks::Looks;
 use crate::phase::{Decision, FailureKind, Reconnector};
 use crate::policy::Policy;
 use crate::proof::{Patience, Proof};
@@ -71,15 +71,6 @@ struct Trouble {
     before: Duration,
 }
 
-/// Looking for a silent host.
-#[derive(Clone, Copy, Debug)]
-struct Look {
-    next: Mono,
-    is_under_way: bool,
-    /// Nobody answered so far; only a change is worth an attempt.
-    was_silent: bool,
-}
-
 /// The brain of one connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -91,7 +82,7 @@ pub struct Connection {
     meter: HealthMeter,
     stage: Stage,
     trouble: Option<Trouble>,
-    look: Option<Look>,
+    looks: Looks,
     next_check: Mono,
     no_media_since: UtcMs,
     playing_since: UtcMs,
@@ -117,7 +108,7 @@ impl Connection {
             meter: HealthMeter::default(),
             stage: Stage::Waiting { until: now.mono },
             trouble: None,
-            look: None,
+            looks: Looks::new(&policy),
             next_check: now.mono,
             no_media_since: now.utc,
             playing_since: now.utc,
@@ -177,14 +168,13 @@ impl Connection {
 
     /// When [`Input::Time`] is due, if nothing happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let look = self.look.filter(|look| !look.is_under_way).map(|look| look.next);
         let stage = match &self.stage {
             Stage::Waiting { until } => Some(*until),
             Stage::Opening { since, .. } => Some(*since + OPENING),
             Stage::Open(session) => Some(self.next_check.min(session.dies_at(&self.detector))),
             Stage::Ended => None,
         };
-        [look, stage].into_iter().flatten().min()
+        [self.looks.deadline(), stage].into_iter().flatten().min()
     }
 
     /// Something happened.
@@ -267,16 +257,13 @@ impl Connection {
     fn connect(&mut self, now: Moment) {
         self.stage = Stage::Opening { since: now.mono, is_second: false };
         self.attempts += 1;
-        if let (None, Some(looking)) = (self.look, self.policy.looking) {
-            let next = now.mono + jittered(looking.every, self.policy.jitter_percent, now.chance);
-            self.look = Some(Look { next, is_under_way: false, was_silent: false });
-        }
+        self.looks.attempt(now);
         self.out.push_back(Output::Connect { attempt: self.reconnector.attempt() });
     }
 
     fn connected(&mut self, now: Moment) {
         let Stage::Opening { since, .. } = self.stage else { return };
-        self.look = None;
+        self.looks.end();
         let patience = Patience {
             first_unit: self.policy.first_unit,
             first_keyframe: self.policy.first_keyframe,
@@ -364,13 +351,13 @@ impl Connection {
         let lasted = now.mono.since(trouble.since) + trouble.before;
         match self.reconnector.failed(now.mono, kind, now.chance) {
             Decision::Stop => {
-                self.look = None;
+                self.looks.end();
                 self.event(now, EventKind::Failed, attempt, &trouble, Some(error), lasted);
                 self.out.push_back(Output::Stopped);
             }
             Decision::RetryAt(until) => {
                 self.stage = Stage::Waiting { until };
-                self.look_after(now, kind);
+                self.looks.failed(now, kind);
                 if self.reconnector.went_offline() {
                     self.event(now, EventKind::Failed, attempt, &trouble, Some(error), lasted);
                 }
@@ -386,23 +373,8 @@ impl Connection {
         self.keep(now, self.phase());
     }
 
-    /// Where a look can tell anything, the next one is planned.
-    fn look_after(&mut self, now: Moment, kind: FailureKind) {
-        let is_under_way = self.look.is_some_and(|look| look.is_under_way);
-        // Behind an open port somebody was mute: that the port is open is no news, unless a look found it mute as well.
-        let was_silent = kind != FailureKind::Mute || self.look.is_some_and(|look| look.was_silent);
-        self.look = self.policy.looking.filter(|_| kind.is_seen_from_outside()).map(|looking| {
-            let wait = jittered(looking.every, self.policy.jitter_percent, now.chance);
-            Look { next: now.mono + wait, is_under_way, was_silent }
-        });
-    }
-
     fn looked(&mut self, now: Moment, answers: bool) {
-        let Some(look) = &mut self.look else { return };
-        look.is_under_way = false;
-        let is_news = answers && look.was_silent;
-        look.was_silent = !answers;
-        if !is_news {
+        if !self.looks.found(answers) {
             return;
         }
         match &mut self.stage {
@@ -427,13 +399,7 @@ impl Connection {
         {
             self.connect(now);
         }
-        if let (Some(look), Some(looking)) = (&mut self.look, self.policy.looking)
-            && !look.is_under_way
-            && now.mono >= look.next
-            && !matches!(self.stage, Stage::Open(_) | Stage::Ended)
-        {
-            look.is_under_way = true;
-            look.next = now.mono + jittered(looking.every, self.policy.jitter_percent, now.chance);
+        if self.looks.begins(now) {
             self.out.push_back(Output::Look);
         }
         match &self.stage {
@@ -500,7 +466,7 @@ impl Connection {
             self.event(now, EventKind::Aborted, attempt, &trouble, None, lasted);
         }
         self.stage = Stage::Ended;
-        self.look = None;
+        self.looks.end();
         self.out.push_back(Output::State(Box::new(state)));
     }
 

@@ -9,6 +9,7 @@
 pub mod policy;
 
 pub mod backoff;
+mod looks;
 pub mod phase;
 
 pub mod liveness;
