@@ -21,6 +21,7 @@ mod connections;
 mod events;
 mod explain;
 mod files;
+mod found;
 mod gaps;
 mod garbage;
 mod history;

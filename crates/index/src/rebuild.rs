@@ -15,9 +15,10 @@ use tarsier_types::{CameraId, GapReason, StreamKind, UtcMs};
 
 use crate::cameras::camera_id;
 use crate::error::IndexError;
+use crate::found::FoundAs;
 use crate::garbage::SegmentRef;
 use crate::index::Index;
-use crate::segments::{FoundAs, NewSegment, SegmentState};
+use crate::segments::{NewSegment, SegmentState};
 use crate::stream_ids::StreamNo;
 use crate::stretch::DAY_MS;
 use crate::totals::{count, stream};
