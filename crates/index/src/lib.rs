@@ -53,7 +53,9 @@ pub use ledger::LedgerNow;
 pub use locks::Lock;
 pub use open::{OpenIndexError, SetAsideError, set_aside};
 pub use parts::{LONGEST_PART, SHORTEST_PART, group};
-pub use rebuild::{MOST_NAMED, OpenSegments, Reach, ReconcileError, ReconcileReport};
+pub use rebuild::{
+    MOST_NAMED, OpenSegments, Reach, ReadSegmentError, ReconcileError, ReconcileReport,
+};
 pub use segments::{Integrity, NewSegment, SegmentRow, SegmentState};
 pub use spans::Span;
 pub use stretch::{JOIN_MS, LONGEST_CONTINUATION_MS};

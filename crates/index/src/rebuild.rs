@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -272,7 +272,7 @@ impl Pass<'_> {
         match look(start, path) {
             Ok(segment) => self.found.push((camera.clone(), stream, segment)),
             // It was deleted or moved since its folder was read.
-            Err(LookError::Read(error)) if error.kind() == ErrorKind::NotFound => {}
+            Err(ReadSegmentError::Read(error)) if error.kind() == ErrorKind::NotFound => {}
             // One bad file, or one bad sector, must not keep all the others from being found.
             Err(error) => {
                 tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "a segment file is left out");
@@ -343,50 +343,70 @@ impl Pass<'_> {
     }
 }
 
-/// Why a file is left out.
+/// Why the bytes of a file are no segment that could be stored.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+#[non_exhaustive]
+pub enum ReadSegmentError {
+    /// It plays nothing.
     #[error("there is no whole fragment in it")]
     NoPicture,
+    /// A parser that was led astray.
     #[error("its pictures last {duration_ms} ms, which no segment does")]
-    BadDuration { duration_ms: i64 },
+    BadDuration {
+        /// As the file says.
+        duration_ms: i64,
+    },
+    /// No row can name it.
     #[error("its name is a time before 1970 or after 2527")]
     BadStart,
+    /// The disk, not the file.
     #[error("it cannot be read")]
     Read(#[from] io::Error),
+    /// Something else bears the name of a segment.
     #[error("it is no segment")]
     Scan(#[source] ScanError),
 }
 
-fn look(start: UtcMs, path: &Path) -> Result<NewSegment, LookError> {
-    if !StreamNo::can_hold(start) {
-        return Err(LookError::BadStart);
+impl NewSegment {
+    /// What a file holds of which nothing is known but its name and its length.
+    pub fn read(
+        start: UtcMs,
+        size_bytes: u64,
+        file: &mut (impl Read + Seek),
+    ) -> Result<Self, ReadSegmentError> {
+        if !StreamNo::can_hold(start) {
+            return Err(ReadSegmentError::BadStart);
+        }
+        let found = scan(file).map_err(|error| match error {
+            ScanError::Read(error) => ReadSegmentError::Read(error),
+            other => ReadSegmentError::Scan(other),
+        })?;
+        if found.parts.is_empty() {
+            return Err(ReadSegmentError::NoPicture);
+        }
+        let duration_ms = found.duration.to_millis();
+        if !(0..=DAY_MS).contains(&duration_ms) {
+            return Err(ReadSegmentError::BadDuration { duration_ms });
+        }
+        Ok(Self {
+            start,
+            duration: found.duration,
+            size_bytes,
+            state: if found.is_closed { SegmentState::Closed } else { SegmentState::Torn },
+            integrity: None,
+            parameters: found.parameters,
+            init_bytes: found.init_bytes,
+            fragments: found.parts,
+            units: found.units,
+            continues: false,
+        })
     }
+}
+
+fn look(start: UtcMs, path: &Path) -> Result<NewSegment, ReadSegmentError> {
     let mut file = File::open(path)?;
     let size_bytes = file.metadata()?.len();
-    let found = scan(&mut file).map_err(|error| match error {
-        ScanError::Read(error) => LookError::Read(error),
-        other => LookError::Scan(other),
-    })?;
-    if found.parts.is_empty() {
-        return Err(LookError::NoPicture);
-    }
-    let duration_ms = found.duration.to_millis();
-    if !(0..=DAY_MS).contains(&duration_ms) {
-        return Err(LookError::BadDuration { duration_ms });
-    }
-    Ok(NewSegment {
-        start,
-        duration: found.duration,
-        size_bytes,
-        state: if found.is_closed { SegmentState::Closed } else { SegmentState::Torn },
-        integrity: None,
-        parameters: found.parameters,
-        init_bytes: found.init_bytes,
-        fragments: found.parts,
-        units: found.units,
-        continues: false,
-    })
+    NewSegment::read(start, size_bytes, &mut file)
 }
 
 fn check_identity(tier_id: &str, root: &Path) -> Result<(), ReconcileError> {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tarsier_index::{
     FileLook, FileName, Index, IndexError, Integrity, NewSegment, SegmentState, WhichFiles,
 };
-use tarsier_segment::{name, scan};
+use tarsier_segment::name;
 use tarsier_types::{CameraId, ParameterSets, Part, StreamKind, Ticks, UtcMs, UtcRange};
 
 use crate::bucket::{Bucket, BucketError};
@@ -302,20 +302,6 @@ fn new(entry: &Entry, manifest: &Manifest) -> Option<NewSegment> {
 /// A segment that no manifest names: read whole and looked through.
 async fn read(bucket: &Bucket, key: &str, start: UtcMs) -> Result<Option<NewSegment>, BucketError> {
     let bytes = bucket.read(key).await?;
-    let Ok(found) = scan(&mut Cursor::new(&bytes)) else { return Ok(None) };
-    if found.parts.is_empty() || !(0..=DAY_MS).contains(&found.duration.to_millis()) {
-        return Ok(None);
-    }
-    Ok(Some(NewSegment {
-        start,
-        duration: found.duration,
-        size_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        state: if found.is_closed { SegmentState::Closed } else { SegmentState::Torn },
-        integrity: None,
-        parameters: found.parameters,
-        init_bytes: found.init_bytes,
-        fragments: found.parts,
-        units: found.units,
-        continues: false,
-    }))
+    let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Ok(NewSegment::read(start, size, &mut Cursor::new(&bytes)).ok())
 }
