@@ -149,21 +149,13 @@ impl OpenSegments {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
-    use tarsier_types::{Codec, ParameterSets, Ticks, VideoParameters};
+    use tarsier_types::Ticks;
 
     use super::*;
+    use crate::tests::footage::parameters;
 
     fn segment(start: i64) -> OpenSegment {
-        let video = VideoParameters {
-            codec: Codec::H264,
-            rfc6381: "avc1.64001f".into(),
-            width: 640,
-            height: 360,
-            nominal_millifps: None,
-            sample_entry: Bytes::new(),
-        };
-        let parameters = Arc::new(ParameterSets { video, audio: None });
+        let parameters = Arc::new(parameters());
         OpenSegment { start: UtcMs(start), parameters, init_bytes: 800, fragments: Vec::new() }
     }
 

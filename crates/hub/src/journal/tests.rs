@@ -1,29 +1,17 @@
 //! What is written of what recorders tell.
 
-use bytes::Bytes;
 use tarsier_index::{NewSegment, SegmentState, Tier, TierKind};
 use tarsier_playback::OpenSegment;
-use tarsier_types::{Codec, ParameterSets, Part, Ticks, UtcRange, VideoParameters};
+use tarsier_types::{Part, Ticks, UtcRange};
 
 use super::*;
+use crate::tests::footage::{parameters, segment};
 
 const MAIN: StreamKind = StreamKind::Main;
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 fn garden() -> CameraId {
     CameraId::new("garden").unwrap()
-}
-
-fn parameters() -> ParameterSets {
-    let video = VideoParameters {
-        codec: Codec::H264,
-        rfc6381: "avc1.64001f".into(),
-        width: 640,
-        height: 360,
-        nominal_millifps: None,
-        sample_entry: Bytes::new(),
-    };
-    ParameterSets { video, audio: None }
 }
 
 struct World {
@@ -100,16 +88,8 @@ async fn a_file_that_was_found_before_its_recorder_told_of_it_ends_the_gap_befor
     let desk = desk();
     for (start, seconds) in [(100, 100), (300, 5)] {
         let segment = NewSegment {
-            start: UtcMs(start * 1000),
-            duration: Ticks::from_millis(seconds * 1000),
-            size_bytes: 1000,
             state: SegmentState::Torn,
-            integrity: None,
-            parameters: parameters(),
-            init_bytes: 800,
-            fragments: Vec::new(),
-            units: 100,
-            continues: false,
+            ..segment(UtcMs(start * 1000), seconds * 1000)
         };
         desk.index.segment_closed(&garden(), MAIN, "t", &segment).unwrap();
     }

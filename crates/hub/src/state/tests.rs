@@ -1,9 +1,7 @@
 //! Whole lives of a camera, as scripts.
 
-use bytes::Bytes;
-use tarsier_types::{Codec, ParameterSets, VideoParameters};
-
 use super::*;
+use crate::tests::footage::parameters;
 
 const START: UtcMs = UtcMs(1_795_205_640_000); // 2026-11-20T20:14:00Z
 
@@ -14,20 +12,6 @@ fn facts(enabled: bool, is_recorded: bool) -> Facts {
         enabled,
         is_recorded,
         places: [(StreamKind::Main, place)].into(),
-    }
-}
-
-fn parameters() -> ParameterSets {
-    ParameterSets {
-        video: VideoParameters {
-            codec: Codec::H264,
-            rfc6381: "avc1.64001f".into(),
-            width: 640,
-            height: 360,
-            nominal_millifps: None,
-            sample_entry: Bytes::new(),
-        },
-        audio: None,
     }
 }
 

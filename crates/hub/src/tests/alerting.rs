@@ -1,10 +1,11 @@
 //! Alerts and the gap ledger, through the router.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tarsier_types::{Gap, GapReason, UtcRange};
 use tarsier_wire::{LinkState, Problem as Cause};
 
+use super::footage::segment;
 use super::*;
 use crate::state::Input;
 
@@ -19,19 +20,7 @@ async fn quiet() -> Running {
 }
 
 async fn quiet_in(dir: tempfile::TempDir) -> Running {
-    let clock = SystemClock::start();
-    let data = DataDir::open(dir.path(), clock.utc().0).unwrap();
-    let programs = ChildPrograms::in_folder(&dir.path().join("no-programs"));
-    let guard = Guard::new(HOST.parse().unwrap());
-    let (hub, mut inbox, nudges) =
-        serve::build(data, clock, programs, Ui::Missing, guard).await.unwrap();
-    tokio::spawn(async move { while inbox.recv().await.is_some() {} });
-    tokio::spawn(crate::alerts::run(hub.clone()));
-    for camera in hub.all_cameras() {
-        hub.connect(&camera).await;
-    }
-    let router = http::router(hub.clone());
-    Running { dir, hub, router, nudges: Some(nudges) }
+    start_with(dir, Recorders::Unheard).await
 }
 
 impl Running {
@@ -77,36 +66,6 @@ impl Running {
         );
         ledger
     }
-
-    fn film(&self, camera: &str, start: UtcMs, millis: i64) {
-        let segment = NewSegment {
-            start,
-            duration: Ticks::from_millis(millis),
-            size_bytes: 1000,
-            state: SegmentState::Closed,
-            integrity: None,
-            parameters: parameters(),
-            init_bytes: 700,
-            fragments: Vec::new(),
-            units: 100,
-            continues: false,
-        };
-        let camera = CameraId::new(camera).unwrap();
-        let tier = self.hub.data.tier_id();
-        self.hub.index.segment_closed(&camera, StreamKind::Main, tier, &segment).unwrap();
-    }
-}
-
-fn parameters() -> ParameterSets {
-    let video = VideoParameters {
-        codec: Codec::H264,
-        rfc6381: "avc1.64001f".into(),
-        width: 640,
-        height: 360,
-        nominal_millifps: None,
-        sample_entry: bytes::Bytes::new(),
-    };
-    ParameterSets { video, audio: None }
 }
 
 /// By reason, the milliseconds.
@@ -307,12 +266,7 @@ async fn a_hub_that_has_just_started_does_not_take_its_cameras_for_deleted() {
     let running = quiet().await;
     running.add("Garden").await;
     let dir = running.stop().await;
-    let clock = SystemClock::start();
-    let data = DataDir::open(dir.path(), clock.utc().0).unwrap();
-    let programs = ChildPrograms::in_folder(&dir.path().join("no-programs"));
-    let guard = Guard::new(HOST.parse().unwrap());
-    let (hub, _inbox, _nudges) =
-        serve::build(data, clock, programs, Ui::Missing, guard).await.unwrap();
+    let (hub, _inbox, _nudges) = build(dir.path()).await;
     let looks = crate::alerts::look_around(&hub);
     let known: Vec<&str> = looks.iter().map(|look| look.id.as_str()).collect();
     assert_eq!(known, ["garden"], "its alert would end, and be told again");
@@ -383,7 +337,7 @@ async fn time_without_a_hub_is_ours_and_the_outage_after_it_is_not() {
     let running = quiet().await;
     running.add("Garden").await;
     let now = running.hub.now();
-    running.film("garden", now.plus_millis(-4 * HOUR), 3 * HOUR);
+    running.film(&segment(now.plus_millis(-4 * HOUR), 3 * HOUR));
     let again = quiet_in(running.stop().await).await;
     again.refuse("garden").await;
     again.hub.journal.flush().await;
@@ -415,7 +369,7 @@ async fn a_night_in_which_the_machine_slept_is_not_the_cameras() {
     let running = quiet().await;
     running.add("Garden").await;
     let (hub, now) = (&running.hub, running.hub.now());
-    running.film("garden", now.plus_millis(-10 * HOUR), 90 * MINUTE);
+    running.film(&segment(now.plus_millis(-10 * HOUR), 90 * MINUTE));
     // Its password was refused when the machine fell asleep, eight hours ago.
     let (garden, asleep) = (CameraId::new("garden").unwrap(), now.plus_millis(-8 * HOUR));
     let cause = Some(Cause::WrongCredentials);
@@ -438,7 +392,7 @@ async fn a_hub_that_is_killed_while_paused_leaves_a_planned_gap() {
     let running = quiet().await;
     running.add("Garden").await;
     let now = running.hub.now();
-    running.film("garden", now.plus_millis(-2 * HOUR), HOUR);
+    running.film(&segment(now.plus_millis(-2 * HOUR), HOUR));
     running.admin(Method::PUT, "/api/v1/recording", Some(json!({"paused": true}))).await;
     let dir = running.stop().await;
     let again = quiet_in(dir).await;
@@ -460,7 +414,7 @@ async fn a_status_line_and_its_figures_are_in_the_metrics() {
     running.add("Garden").await;
     let now = running.hub.now();
     let day = 24 * HOUR;
-    running.film("garden", now.plus_millis(-day), day - 10 * MINUTE);
+    running.film(&segment(now.plus_millis(-day), day - 10 * MINUTE));
     let garden = CameraId::new("garden").unwrap();
     let range = UtcRange::new(now.plus_millis(-10 * MINUTE), now);
     let gap = Gap { range, reason: GapReason::Network };

@@ -10,12 +10,6 @@ use tarsier_wire::{LinkState, Problem as Cause};
 use super::*;
 use crate::state::Input;
 
-const MAIN: StreamKind = StreamKind::Main;
-
-fn garden() -> CameraId {
-    CameraId::new("garden").unwrap()
-}
-
 fn offline(now: UtcMs) -> ConnectionState {
     ConnectionState {
         saved: now,

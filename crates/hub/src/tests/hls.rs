@@ -1,7 +1,6 @@
 //! LL-HLS by API: who gets what, and how long it may be kept.
 
-use tarsier_live::{LiveInput, LiveUnit};
-use tarsier_types::{AccessUnit, Dts, Pts, Track};
+use tarsier_live::LiveInput;
 
 use super::*;
 use crate::words;
@@ -9,57 +8,20 @@ use crate::words;
 const LIVE: &str = "/live/garden/main/index.m3u8";
 
 impl Running {
-    async fn pictures(&self, kind: StreamKind, from: i64, script: &str) {
-        let stream = (CameraId::new("garden").unwrap(), kind);
-        for (n, step) in (from..).zip(script.chars()) {
-            let unit = AccessUnit {
-                track: Track::Video,
-                pts: Pts(n * 3600),
-                dts: Dts(n * 3600),
-                duration: Ticks(3600),
-                is_keyframe: step == 'K',
-                arrived: self.hub.now(),
-                data: bytes::Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
-            };
-            let unit = LiveUnit { unit, arrived_utc_us: self.hub.now().0 * 1000 };
-            self.hub.live.handle(stream.clone(), LiveInput::Unit(unit)).await;
-        }
-    }
-
     /// A camera whose main stream is asked for and has sent three GOPs of a second.
     async fn with_live(&self) {
         self.add("Garden").await;
-        let kind = StreamKind::Main;
-        let stream = (CameraId::new("garden").unwrap(), kind);
+        let stream = (garden(), MAIN);
         let watch = self.hub.live.watch(stream.clone()).await;
-        let parameters = ParameterSets {
-            video: VideoParameters {
-                codec: Codec::H264,
-                rfc6381: "avc1.4d001f".into(),
-                width: 640,
-                height: 360,
-                nominal_millifps: None,
-                sample_entry: tarsier_segment::sample_entry::avc1(
-                    &[0x67, 77, 0, 31, 0xac],
-                    &[0x68, 0xee],
-                    640,
-                    360,
-                ),
-            },
-            audio: None,
-        };
-        for input in [LiveInput::Notice(None), LiveInput::Parameters(parameters)] {
-            self.hub.live.handle(stream.clone(), input).await;
-        }
-        let garden = (stream.0.clone(), kind);
-        let rendition = self.hub.hls.rendition(&self.hub.live, &garden);
+        self.stream_begins().await;
+        let rendition = self.hub.hls.rendition(&self.hub.live, &stream);
         let gop = format!("K{}", "f".repeat(24));
         let feed = async {
             // The question must be in before the pictures: only the last GOP is kept for newcomers.
-            while self.hub.live.viewers(&garden) < 2 {
+            while self.hub.live.viewers(&stream) < 2 {
                 tokio::task::yield_now().await;
             }
-            self.pictures(kind, 0, &gop.repeat(3)).await;
+            self.pictures(0, &gop.repeat(3)).await;
         };
         let (rendition, ()) = tokio::join!(rendition, feed);
         rendition.expect("a stream");
@@ -114,7 +76,7 @@ async fn all_that_a_playlist_names_is_there_for_its_token_alone() {
     }
     // The announced part is waited for.
     let announced = named(&hint).remove(0);
-    let more = running.pictures(StreamKind::Main, 75, "Kffffffffffffff");
+    let more = running.pictures(75, "Kffffffffffffff");
     let (part, ()) = tokio::join!(running.ask(None, Method::GET, &announced, None), more);
     assert_eq!(part.status, StatusCode::OK);
 }
@@ -158,9 +120,8 @@ async fn a_reload_is_answered_or_refused_in_words() {
 async fn a_camera_that_is_away_has_no_playlist_and_foreign_pages_get_none() {
     let running = start().await;
     running.add("Garden").await;
-    let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
     let away = words::problem(tarsier_api::problem::ProblemCode::Offline, "It is away.", "Wait");
-    running.hub.live.handle(stream, LiveInput::Notice(Some(away))).await;
+    running.hub.live.handle((garden(), MAIN), LiveInput::Notice(Some(away))).await;
     for path in [LIVE, "/live/garden/index.m3u8"] {
         let answer = running.get(path).await;
         answer.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "offline", path);
@@ -187,7 +148,7 @@ async fn the_streams_of_a_camera_are_there_to_choose_from() {
     let running = start().await;
     running.with_live().await;
     let away = words::problem(tarsier_api::problem::ProblemCode::Offline, "It is away.", "Wait");
-    let sub = (CameraId::new("garden").unwrap(), StreamKind::Sub);
+    let sub = (garden(), StreamKind::Sub);
     running.hub.live.handle(sub, LiveInput::Notice(Some(away))).await;
     let answer = running.get("/live/garden/index.m3u8").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());

@@ -5,7 +5,7 @@ use std::fs;
 use tarsier_index::{Lock, SegmentRef};
 use tarsier_types::UtcRange;
 
-use super::storage::{Kept, MAIN, garden};
+use super::storage::Kept;
 use super::*;
 
 /// A folder that is used as a bucket. Tells its id.
@@ -133,6 +133,8 @@ fn hang(pipe: &std::path::Path) {
 /// Whoever hangs goes on, and nobody hangs again.
 #[cfg(unix)]
 fn let_go(pipe: &std::path::Path) {
+    use std::io::Write as _;
+
     let mut writer = fs::OpenOptions::new().write(true).open(pipe).unwrap();
     fs::remove_file(pipe).unwrap();
     writer.write_all(b"{\"locks\":[]}").unwrap();

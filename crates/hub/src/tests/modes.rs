@@ -2,6 +2,7 @@
 
 use tarsier_types::{GapReason, UtcRange};
 
+use super::footage::segment;
 use super::*;
 use crate::modes::off_since_key;
 
@@ -109,7 +110,7 @@ async fn what_was_not_wanted_is_a_planned_gap_also_over_a_restart() {
     let garden = CameraId::new("garden").unwrap();
     let now = running.hub.now();
     let end = now.plus_millis(-60_000);
-    let segment = segment(end.plus_millis(-5000));
+    let segment = segment(end.plus_millis(-5000), 5000);
     let tier = running.hub.data.tier_id().to_owned();
     running.hub.index.segment_closed(&garden, StreamKind::Main, &tier, &segment).unwrap();
     let pause = |paused: bool| Some(json!({ "paused": paused }));
@@ -130,27 +131,4 @@ async fn what_was_not_wanted_is_a_planned_gap_also_over_a_restart() {
     assert_eq!((planned.range.start, planned.reason), (missing.range.end, GapReason::Planned));
     assert!(planned.range.start >= now, "not before somebody paused it: {gaps:?}");
     assert_eq!(index.setting(&key).unwrap(), None, "it is over");
-}
-
-fn segment(start: UtcMs) -> NewSegment {
-    let video = VideoParameters {
-        codec: Codec::H264,
-        rfc6381: "avc1.64001f".into(),
-        width: 640,
-        height: 360,
-        nominal_millifps: None,
-        sample_entry: vec![0; 16].into(),
-    };
-    NewSegment {
-        start,
-        duration: Ticks(5 * Ticks::PER_SECOND),
-        size_bytes: 1000,
-        state: SegmentState::Closed,
-        integrity: None,
-        parameters: ParameterSets { video, audio: None },
-        init_bytes: 800,
-        fragments: Vec::new(),
-        units: 125,
-        continues: false,
-    }
 }

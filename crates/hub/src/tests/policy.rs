@@ -1,8 +1,10 @@
 //! The storage policy, its forecast, and locks, by API.
 
+use tarsier_index::NewSegment;
 use tarsier_tiers::spill::WriteTo;
 use tarsier_types::UtcRange;
 
+use super::footage::segment;
 use super::*;
 use crate::storage::outlook;
 
@@ -12,40 +14,15 @@ const SEGMENT_MS: i64 = 180_000;
 async fn recorded(files: i64) -> Running {
     let running = start().await;
     running.add("Garden").await;
-    let parameters = ParameterSets {
-        video: VideoParameters {
-            codec: Codec::H264,
-            rfc6381: "avc1.64001f".into(),
-            width: 640,
-            height: 360,
-            nominal_millifps: None,
-            sample_entry: bytes::Bytes::new(),
-        },
-        audio: None,
-    };
     let now = running.hub.now();
     for n in 1..=files {
-        let segment = NewSegment {
-            start: now.plus_millis(-n * SEGMENT_MS),
-            duration: Ticks::from_millis(SEGMENT_MS),
+        running.film(&NewSegment {
             size_bytes: 1_000_000,
-            state: SegmentState::Closed,
-            integrity: None,
-            parameters: parameters.clone(),
-            init_bytes: 700,
-            fragments: Vec::new(),
-            units: 3600,
-            continues: n < files,
-        };
-        let tier = running.hub.data.tier_id();
-        running.hub.index.segment_closed(&garden(), StreamKind::Main, tier, &segment).unwrap();
+            ..segment(now.plus_millis(-n * SEGMENT_MS), SEGMENT_MS)
+        });
     }
     // The keeper would find out that the files are not on the disk.
     running
-}
-
-fn garden() -> CameraId {
-    CameraId::new("garden").unwrap()
 }
 
 #[tokio::test]

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tarsier_index::{Lock, OpenSegments, Reach};
 use tarsier_segment::{FragmentBuilder, SegmentMeta, init_segment, mfra, name, sample_entry, scan};
-use tarsier_types::{AccessUnit, Dts, Pts, Track, UtcRange};
+use tarsier_types::{AccessUnit, Dts, ParameterSets, Pts, Ticks, Track, UtcRange};
 
 use super::*;
 use crate::storage as keeping;
 
-pub(super) const MAIN: StreamKind = StreamKind::Main;
 const TEN_SECONDS: i64 = 10_000;
 /// How long a test waits for what must come.
 const SOON: Duration = Duration::from_secs(30);
@@ -109,10 +108,6 @@ impl Kept {
             })
             .collect()
     }
-}
-
-pub(super) fn garden() -> CameraId {
-    CameraId::new("garden").unwrap()
 }
 
 /// Ten fragments of a second.

@@ -1,9 +1,9 @@
 //! WHEP by API: what is answered before a viewer's first datagram.
 
-use tarsier_live::{LiveInput, LiveUnit, Watch};
-use tarsier_types::{AccessUnit, Dts, Pts, Track};
+use tarsier_live::Watch;
 use tarsier_whep::table::MAX_SESSIONS;
 
+use super::pictures::Picture;
 use super::*;
 
 const WHEP: &str = "/live/garden/main/whep";
@@ -24,9 +24,7 @@ fn offer() -> String {
 /// A hub with a camera of which pictures came; the watch keeps its stream wanted.
 async fn with_pictures() -> (Running, Watch<tarsier_api::problem::Problem>) {
     let (running, watch) = with_keyframe().await;
-    for at in 1..4 {
-        running.picture(at, at).await;
-    }
+    running.pictures(1, "fff").await;
     (running, watch)
 }
 
@@ -34,48 +32,13 @@ async fn with_pictures() -> (Running, Watch<tarsier_api::problem::Problem>) {
 async fn with_keyframe() -> (Running, Watch<tarsier_api::problem::Problem>) {
     let running = start().await;
     running.add("Garden").await;
-    let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
-    let watch = running.hub.live.watch(stream.clone()).await;
-    let parameters = ParameterSets {
-        video: VideoParameters {
-            codec: Codec::H264,
-            rfc6381: "avc1.4d001f".into(),
-            width: 640,
-            height: 360,
-            nominal_millifps: None,
-            sample_entry: tarsier_segment::sample_entry::avc1(
-                &[0x67, 77, 0, 31, 0xac],
-                &[0x68, 0xee],
-                640,
-                360,
-            ),
-        },
-        audio: None,
-    };
-    for input in [LiveInput::Notice(None), LiveInput::Parameters(parameters)] {
-        running.hub.live.handle(stream.clone(), input).await;
-    }
-    running.picture(0, 0).await;
+    let watch = running.hub.live.watch((garden(), MAIN)).await;
+    running.stream_begins().await;
+    running.pictures(0, "K").await;
     (running, watch)
 }
 
 impl Running {
-    /// The camera sends a picture: when it is decoded and when it is shown, in pictures after the keyframe.
-    async fn picture(&self, decoded: i64, shown: i64) {
-        let now = self.hub.now();
-        let unit = AccessUnit {
-            track: Track::Video,
-            pts: Pts(shown * 3600),
-            dts: Dts(decoded * 3600),
-            duration: Ticks(3600),
-            is_keyframe: decoded == 0,
-            arrived: now,
-            data: bytes::Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
-        };
-        let unit = LiveInput::Unit(LiveUnit { unit, arrived_utc_us: now.0 * 1000 });
-        self.hub.live.handle((CameraId::new("garden").unwrap(), StreamKind::Main), unit).await;
-    }
-
     async fn say(
         &self,
         method: Method,
@@ -133,8 +96,9 @@ async fn a_viewer_who_comes_just_behind_a_keyframe_is_told_of_b_frames_all_the_s
     let shown_late = async {
         // The viewer has seen the keyframe by now, or will see all three at once; both ways he is told.
         tokio::task::yield_now().await;
-        running.picture(1, 3).await;
-        running.picture(2, 1).await;
+        for (decoded, shown) in [(1, 3), (2, 1)] {
+            running.picture(Picture { decoded, shown, is_keyframe: false }).await;
+        }
     };
     let (answer, ()) = tokio::join!(running.offer(), shown_late);
     answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "not_playable", WHEP);
