@@ -93,7 +93,7 @@ impl Hub {
             .insert(entry.id.clone(), entry.clone());
         self.keep_cameras().await;
         let title = format!("{} was added", entry.name);
-        self.camera_event(&entry, EventKind::CameraAdded, title).await;
+        self.camera_event(&entry, EventKind::CameraAdded, title);
         self.connect(&entry).await;
         Ok(entry)
     }
@@ -145,7 +145,7 @@ impl Hub {
         } else {
             format!("{} is now called {}", old.name, new.name)
         };
-        self.camera_event(&new, EventKind::CameraChanged, title).await;
+        self.camera_event(&new, EventKind::CameraChanged, title);
         if old.config.sub.is_some() && new.config.sub.is_none() {
             self.end_viewers(&new, &[StreamKind::Sub]).await;
             self.blamed().forget_stream(&new.id, StreamKind::Sub);
@@ -180,7 +180,7 @@ impl Hub {
         self.modes.forget(id);
         self.end_viewers(&old, &StreamKind::ALL).await;
         let title = format!("{} was deleted", old.name);
-        self.camera_event(&old, EventKind::CameraDeleted, title).await;
+        self.camera_event(&old, EventKind::CameraDeleted, title);
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Hub {
             ),
         };
         let (title, body) = (title.to_owned(), body.to_owned());
-        self.journal.event(NewEvent { at: self.now(), kind, camera: None, title, body }).await;
+        self.journal.event(NewEvent { at: self.now(), kind, camera: None, title, body });
         for camera in self.all_cameras() {
             self.connect(&camera).await;
         }
@@ -252,7 +252,7 @@ impl Hub {
         let range = UtcRange::new(known.unwrap_or(camera.created), now);
         if range.millis() > 0 {
             let gap = Gap { range, reason: GapReason::Planned };
-            self.journal.write(Job::Gap(camera.id.clone(), stream, gap)).await;
+            self.journal.write(Job::Gap(camera.id.clone(), stream, gap));
         }
     }
 
@@ -288,9 +288,9 @@ impl Hub {
         }
     }
 
-    async fn camera_event(&self, camera: &CameraEntry, kind: EventKind, title: String) {
+    fn camera_event(&self, camera: &CameraEntry, kind: EventKind, title: String) {
         let (camera, body) = (Some(camera.id.clone()), String::new());
-        self.journal.event(NewEvent { at: self.now(), kind, camera, title, body }).await;
+        self.journal.event(NewEvent { at: self.now(), kind, camera, title, body });
     }
 
     /// Demo cameras answer at another port after each start of the hub.

@@ -126,7 +126,7 @@ impl Connections {
 
 impl Hub {
     /// Something happened to a reconnection.
-    pub(crate) async fn reconnection(
+    pub(crate) fn reconnection(
         &self,
         camera: &CameraId,
         stream: StreamKind,
@@ -138,11 +138,11 @@ impl Hub {
         tracing::debug!(%camera, %stream, kind = event.kind.name(), attempt = event.attempt, "reconnection");
         self.connections.figures.count(camera, stream, &event);
         let now = self.now();
-        self.incidents(camera, stream, |incidents| incidents.happened(now, event)).await;
+        self.incidents(camera, stream, |incidents| incidents.happened(now, event));
     }
 
     /// How a connection is.
-    pub(crate) async fn connection_health(
+    pub(crate) fn connection_health(
         &self,
         camera: &CameraId,
         stream: StreamKind,
@@ -162,12 +162,12 @@ impl Hub {
         }
         // While there is no connection nothing is known of its rates.
         if is_connected {
-            self.incidents(camera, stream, |incidents| incidents.degraded(now, &degraded)).await;
+            self.incidents(camera, stream, |incidents| incidents.degraded(now, &degraded));
         }
     }
 
     /// To be kept.
-    pub(crate) async fn connection_state(
+    pub(crate) fn connection_state(
         &self,
         camera: &CameraId,
         stream: StreamKind,
@@ -188,7 +188,7 @@ impl Hub {
         };
         self.supervisor.resume_from(camera, stream, state.clone());
         self.connections.known().kept.insert((camera.clone(), stream), Kept { epoch, state });
-        self.journal.write(Job::Connection(row)).await;
+        self.journal.write(Job::Connection(row));
     }
 
     /// A recorder that is being replaced may still speak of a stream that its camera has no more.
@@ -197,16 +197,16 @@ impl Hub {
     }
 
     /// A second has passed.
-    pub(crate) async fn connections_tick(&self) {
+    pub(crate) fn connections_tick(&self) {
         let keys: Vec<Key> = self.connections.known().incidents.keys().cloned().collect();
         let now = self.now();
         for (camera, stream) in keys {
-            self.incidents(&camera, stream, |incidents| incidents.passes(now)).await;
+            self.incidents(&camera, stream, |incidents| incidents.passes(now));
         }
     }
 
     /// Lets the brain of a stream's incidents know, and tells what it wants told.
-    async fn incidents(
+    fn incidents(
         &self,
         camera: &CameraId,
         stream: StreamKind,
@@ -223,7 +223,7 @@ impl Hub {
         for told in told {
             let (kind, title, body) = words::event(&told, &entry.name, stream, now, &self.tz);
             let event = NewEvent { at: now, kind, camera: Some(camera.clone()), title, body };
-            self.journal.event(event).await;
+            self.journal.event(event);
         }
     }
 }

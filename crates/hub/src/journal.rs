@@ -126,28 +126,27 @@ impl Journal {
         Ok(Self { desk, newest_event, _end: end })
     }
 
-    /// Hands over a job.
-    #[expect(clippy::unused_async, reason = "who reports need not know that nobody waits")]
-    pub(crate) async fn write(&self, job: Job) {
+    /// Hands over a job; does not wait.
+    pub(crate) fn write(&self, job: Job) {
         locked(&self.desk.state).backlog.push(job);
         self.desk.laid_down.notify_one();
     }
 
-    /// Keeps an event.
-    pub(crate) async fn event(&self, event: NewEvent) {
+    /// Keeps an event; does not wait.
+    pub(crate) fn event(&self, event: NewEvent) {
         tracing::info!(
             kind = event.kind.name(),
             camera = event.camera.as_ref().map(CameraId::as_str),
             "{}",
             event.title
         );
-        self.write(Job::Event(event)).await;
+        self.write(Job::Event(event));
     }
 
     /// Waits until everything handed over before was tried to be written.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        self.write(Job::Flush(done)).await;
+        self.write(Job::Flush(done));
         let _ = written.await;
     }
 

@@ -48,13 +48,13 @@ impl Hub {
     }
 
     /// Stores why there is no footage, where that has changed or has lasted.
-    pub(crate) async fn blame(&self, camera: &CameraEntry, now: UtcMs) {
+    pub(crate) fn blame(&self, camera: &CameraEntry, now: UtcMs) {
         for stream in StreamKind::ALL.into_iter().filter(|stream| camera.has(*stream)) {
             let standing = self.standing(camera, stream, now);
             let because = self.blamed().look(&camera.id, stream, standing, now);
             if let Some(Because { until, reason }) = because {
                 let (camera, added) = (camera.id.clone(), camera.created);
-                self.journal.write(Job::Because { camera, stream, added, until, reason }).await;
+                self.journal.write(Job::Because { camera, stream, added, until, reason });
             }
         }
     }

@@ -200,7 +200,7 @@ impl Hub {
                 }
                 (RecordingMode::Off, Some(_)) | (_, None) => Ok(()),
                 (_, Some(not_before)) => {
-                    self.planned(&camera.id, stream, not_before, now).await;
+                    self.planned(&camera.id, stream, not_before, now);
                     self.ask_index(move |index| index.remove_setting(&key)).await.map(drop)
                 }
             };
@@ -209,20 +209,14 @@ impl Hub {
             let is_writing = self.open().of(&camera.id, stream).next().is_some();
             if was_on_event && old != Some(new) && !is_writing {
                 // Between events nothing was wanted; a recorder that has seen none yet cannot tell.
-                self.planned(&camera.id, stream, UtcMs(i64::MIN), now).await;
+                self.planned(&camera.id, stream, UtcMs(i64::MIN), now);
             }
         }
     }
 
-    async fn planned(
-        &self,
-        camera: &CameraId,
-        stream: StreamKind,
-        not_before: UtcMs,
-        until: UtcMs,
-    ) {
+    fn planned(&self, camera: &CameraId, stream: StreamKind, not_before: UtcMs, until: UtcMs) {
         let (camera, reason) = (camera.clone(), GapReason::Planned);
-        self.journal.write(Job::Since { camera, stream, not_before, until, reason }).await;
+        self.journal.write(Job::Since { camera, stream, not_before, until, reason });
     }
 
     /// Something happens before a camera: recorded first, then kept as an event.
@@ -248,7 +242,7 @@ impl Hub {
         };
         let happened = Happened { what: new.kind, until_utc_ms: span.end.0 };
         let (answer, answered) = oneshot::channel();
-        self.journal.write(Job::Happened(event, happened, answer)).await;
+        self.journal.write(Job::Happened(event, happened, answer));
         let id = answered.await.map_err(|_| not_kept())?;
         Ok(Event {
             id,

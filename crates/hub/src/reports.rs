@@ -34,7 +34,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut reports: mpsc::Receiver<Report>) {
                 None => return,
             },
             _ = ticks.tick() => {
-                hub.connections_tick().await;
+                hub.connections_tick();
                 let cameras: Vec<CameraId> = hub.brains().keys().cloned().collect();
                 for camera in cameras {
                     hub.tell(&camera, Input::Tick).await;
@@ -62,7 +62,7 @@ async fn take(hub: &Arc<Hub>, report: Report) {
             hub.tell(&camera, Input::Exited { code, restart_at: will_restart_at }).await;
             let left = hub.open().begun_before(&camera, UtcMs(i64::MAX));
             if !left.is_empty() {
-                hub.journal.write(Job::Left(left)).await;
+                hub.journal.write(Job::Left(left));
             }
         }
         Report::TookOver { camera, pid, engine, from } => {
@@ -86,7 +86,7 @@ async fn took_over(hub: &Arc<Hub>, camera: &CameraId, from: UtcMs) {
     hub.tell(camera, Input::TookOver).await;
     let left = hub.open().begun_before(camera, from);
     if !left.is_empty() {
-        hub.journal.write(Job::Left(left)).await;
+        hub.journal.write(Job::Left(left));
     }
     for stream in StreamKind::ALL {
         let begun = {
@@ -98,7 +98,7 @@ async fn took_over(hub: &Arc<Hub>, camera: &CameraId, from: UtcMs) {
         let reason = if is_on_event { GapReason::Planned } else { GapReason::Recorder };
         let added = hub.camera(camera).map_or(until, |camera| camera.created);
         let camera = camera.clone();
-        hub.journal.write(Job::Because { camera, stream, added, until, reason }).await;
+        hub.journal.write(Job::Because { camera, stream, added, until, reason });
     }
 }
 
@@ -136,16 +136,16 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
                 let reason = if is_on_event { GapReason::Planned } else { seen };
                 let added = hub.camera(&camera).map_or(segment, |camera| camera.created);
                 let until = segment;
-                hub.journal.write(Job::Because { camera, stream, added, until, reason }).await;
+                hub.journal.write(Job::Because { camera, stream, added, until, reason });
             }
         }
         ToHub::SegmentClosed { stream, segment } => {
-            hub.journal.write(Job::Closed(camera, stream, Box::new(segment))).await;
+            hub.journal.write(Job::Closed(camera, stream, Box::new(segment)));
             hub.storage.nudge(Nudge::Segment);
         }
         ToHub::Gap { stream, range, reason } => {
             let reason = hub.blamed().better(&camera, stream, reason);
-            hub.journal.write(Job::Gap(camera, stream, Gap { range, reason })).await;
+            hub.journal.write(Job::Gap(camera, stream, Gap { range, reason }));
         }
         ToHub::LiveParameters { stream, parameters } => {
             hub.live.handle((camera, stream), LiveInput::Parameters(parameters)).await;
@@ -190,12 +190,12 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
         ToHub::LiveSkipped { stream, units } => {
             hub.live.handle((camera, stream), LiveInput::Skipped(units)).await;
         }
-        ToHub::Reconnection { stream, event } => hub.reconnection(&camera, stream, event).await,
+        ToHub::Reconnection { stream, event } => hub.reconnection(&camera, stream, event),
         ToHub::ConnectionHealth { stream, health } => {
-            hub.connection_health(&camera, stream, *health).await;
+            hub.connection_health(&camera, stream, *health);
         }
         ToHub::ConnectionState { stream, epoch, state } => {
-            hub.connection_state(&camera, stream, epoch, *state).await;
+            hub.connection_state(&camera, stream, epoch, *state);
         }
     }
 }
@@ -234,7 +234,7 @@ fn opened(
 impl Hub {
     /// Was the wall clock set? Then nothing lasts longer or shorter for it, and where it went ahead that is why there
     /// is no footage.
-    async fn follow_clock(&self) {
+    fn follow_clock(&self) {
         let now = self.now();
         let change = {
             let mut watch = self.clock_watch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,7 +248,7 @@ impl Hub {
         }
         let (title, body) = words::clock_changed(by_ms);
         let kind = EventKind::ClockChanged;
-        self.journal.event(NewEvent { at: now, kind, camera: None, title, body }).await;
+        self.journal.event(NewEvent { at: now, kind, camera: None, title, body });
         if by_ms < 0 {
             return;
         }
@@ -256,10 +256,10 @@ impl Hub {
         for (camera, stream, seen) in seen {
             // What was wrong before it, was; of the time that was passed over nobody knows.
             if let Some(reason) = seen {
-                self.because(&camera, stream, before, reason).await;
+                self.because(&camera, stream, before, reason);
             }
             if seen != Some(GapReason::Planned) {
-                self.because(&camera, stream, now, GapReason::Clock).await;
+                self.because(&camera, stream, now, GapReason::Clock);
             }
         }
     }
@@ -280,20 +280,14 @@ impl Hub {
         streams.map(|stream| (Arc::clone(camera), stream, seen(stream))).collect()
     }
 
-    async fn because(
-        &self,
-        camera: &CameraEntry,
-        stream: StreamKind,
-        until: UtcMs,
-        reason: GapReason,
-    ) {
+    fn because(&self, camera: &CameraEntry, stream: StreamKind, until: UtcMs, reason: GapReason) {
         let (camera, added) = (camera.id.clone(), camera.created);
-        self.journal.write(Job::Because { camera, stream, added, until, reason }).await;
+        self.journal.write(Job::Because { camera, stream, added, until, reason });
     }
 
     /// Lets a camera's brain know, and does what it wants.
     pub(crate) async fn tell(&self, camera: &CameraId, input: Input) {
-        self.follow_clock().await;
+        self.follow_clock();
         let now = self.now();
         let mut outputs = Vec::new();
         if let Some(brain) = self.brains().get_mut(camera) {
@@ -301,13 +295,13 @@ impl Hub {
             outputs.extend(std::iter::from_fn(|| brain.poll()));
         }
         if let Some(entry) = self.camera(camera) {
-            self.blame(&entry, now).await;
+            self.blame(&entry, now);
         }
         for output in outputs {
             match output {
                 Output::Event { kind, title, body } => {
                     let camera = Some(camera.clone());
-                    self.journal.event(NewEvent { at: now, kind, camera, title, body }).await;
+                    self.journal.event(NewEvent { at: now, kind, camera, title, body });
                 }
                 Output::Notice(stream, notice) => {
                     self.live.handle((camera.clone(), stream), LiveInput::Notice(notice)).await;

@@ -66,7 +66,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let (hub, reports, nudges) = build(data, clock, programs, ui, Guard::new(address)).await?;
     let reporting = tokio::spawn(reports::run(hub.clone(), reports));
     tokio::spawn(alerts::run(hub.clone()));
-    hub.journal.write(Job::Reconcile).await;
+    hub.journal.write(Job::Reconcile);
     // A recorder is told where footage ends, so that it overlaps none; a disk that hangs holds nobody up for long.
     if tokio::time::timeout(FOUND_WITHIN, hub.journal.flush()).await.is_err() {
         tracing::warn!(
@@ -77,7 +77,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
         hub.connect(&camera).await;
     }
     tokio::spawn(modes::run(hub.clone()));
-    hub.journal.event(started(&hub)).await;
+    hub.journal.event(started(&hub));
     let keeping = tokio::spawn(storage::run(hub.clone(), nudges));
 
     let mut stopping = hub.stopping.subscribe();
@@ -150,7 +150,7 @@ pub(crate) async fn build(
     let open = Arc::<Mutex<_>>::default();
     let journal = Journal::start(index.clone(), Arc::clone(&open))?;
     if let Some(event) = cameras_came_back(found, clock.utc()) {
-        journal.event(event).await;
+        journal.event(event);
     }
     let alerts = Alerts::new(&index, &secrets, clock).context("cannot read the alerts")?;
     let hub = Hub {

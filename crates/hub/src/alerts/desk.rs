@@ -330,7 +330,7 @@ async fn act(hub: &Hub, output: Output) {
             }
         }
         Output::Tell(news, alert) => {
-            hub.journal.event(event(hub, news, &alert)).await;
+            hub.journal.event(event(hub, news, &alert));
             let webhook = hub.alerts.settings.borrow().webhook.clone();
             let shown = alert.to_api(|_| true, hub.now(), &hub.tz);
             if let (Some(webhook), Some(shown)) = (webhook, shown) {

@@ -55,7 +55,7 @@ impl World {
     async fn because(&self, added: i64, until: i64, reason: GapReason) {
         let (added, until) = (UtcMs(added * 1000), UtcMs(until * 1000));
         let job = Job::Because { camera: garden(), stream: MAIN, added, until, reason };
-        self.journal.write(job).await;
+        self.journal.write(job);
         self.journal.flush().await;
     }
 
@@ -126,7 +126,7 @@ async fn events_are_kept_in_order_and_counted() {
             title,
             body: String::new(),
         };
-        journal.event(event).await;
+        journal.event(event);
     }
     journal.flush().await;
     let kept = index.events_since(0, 10).unwrap();
@@ -141,7 +141,7 @@ async fn a_file_that_a_dead_recorder_left_open_is_let_go_and_its_successors_is_n
     let left = desk.open.lock().unwrap().begun_before(&garden(), UtcMs(i64::MAX));
     // Its successor is quicker than the disk.
     desk.begun(140, 5);
-    desk.journal.write(Job::Left(left)).await;
+    desk.journal.write(Job::Left(left));
     desk.journal.flush().await;
     let open = desk.open.lock().unwrap();
     let starts: Vec<i64> = open.of(&garden(), MAIN).map(|open| open.start.0 / 1000).collect();
@@ -161,7 +161,7 @@ async fn a_disk_that_hangs_keeps_nobody_waiting_and_what_found_no_room_is_told()
         let _ = wait.recv();
     });
     is_held.await.unwrap();
-    desk.journal.write(Job::Left(vec![(garden(), MAIN, UtcMs(0))])).await;
+    desk.journal.write(Job::Left(vec![(garden(), MAIN, UtcMs(0))]));
     let all = async {
         for n in 0..MANY {
             let event = NewEvent {
@@ -171,7 +171,7 @@ async fn a_disk_that_hangs_keeps_nobody_waiting_and_what_found_no_room_is_told()
                 title: String::new(),
                 body: String::new(),
             };
-            desk.journal.event(event).await;
+            desk.journal.event(event);
         }
     };
     tokio::time::timeout(DEADLINE, all).await.expect("nobody waits for the disk");

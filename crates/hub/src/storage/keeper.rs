@@ -301,10 +301,10 @@ impl Keeper {
                 match report {
                     Some(report) if report.refused_to_forget => {
                         let told = words::not_believed(&name, report.missing);
-                        self.tell(EventKind::FootageLost, told).await;
+                        self.tell(EventKind::FootageLost, told);
                     }
                     Some(report) if report.missing > 0 => {
-                        self.tell(EventKind::FootageLost, words::lost(&name, report.missing)).await;
+                        self.tell(EventKind::FootageLost, words::lost(&name, report.missing));
                     }
                     _ => {}
                 }
@@ -323,7 +323,7 @@ impl Keeper {
                         if let Some(first) = looked.damaged.first() {
                             let name = registry.name(&tier);
                             let told = words::damaged(&name, looked.damaged.len(), first);
-                            self.tell(EventKind::FootageLost, told).await;
+                            self.tell(EventKind::FootageLost, told);
                         }
                     }
                     None => check.rests_until = now + COMPARE_EVERY,
@@ -343,9 +343,9 @@ impl Keeper {
         }
     }
 
-    async fn tell(&self, kind: EventKind, (title, body): words::Told) {
+    fn tell(&self, kind: EventKind, (title, body): words::Told) {
         let event = NewEvent { at: self.hub.now(), kind, camera: None, title, body };
-        self.hub.journal.event(event).await;
+        self.hub.journal.event(event);
     }
 
     fn hangs(&self, tier: &TierId) -> bool {

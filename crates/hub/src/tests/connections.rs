@@ -67,7 +67,7 @@ async fn told(hub: &Hub, ago_ms: i64, kind: tarsier_api::event::EventKind) {
     let (title, body) = ("Garden".to_owned(), String::new());
     let at = hub.now().plus_millis(-ago_ms);
     let event = crate::journal::NewEvent { at, kind, camera: Some(garden()), title, body };
-    hub.journal.event(event).await;
+    hub.journal.event(event);
 }
 
 #[tokio::test]
@@ -77,8 +77,8 @@ async fn a_camera_that_was_offline_before_a_restart_is_offline_after_it_and_nobo
     running.add("Garden").await;
     let (hub, now) = (running.hub.clone(), running.hub.now());
     let epoch = hub.camera(&garden()).unwrap().config.epoch;
-    hub.connection_state(&garden(), MAIN, epoch, offline(now)).await;
-    hub.connection_state(&garden(), StreamKind::Sub, epoch - 1, offline(now)).await;
+    hub.connection_state(&garden(), MAIN, epoch, offline(now));
+    hub.connection_state(&garden(), StreamKind::Sub, epoch - 1, offline(now));
     told(&hub, 3_600_000, CameraOffline).await;
     // However much was told since.
     for n in 0..1_200 {
@@ -106,7 +106,7 @@ async fn an_outage_that_a_killed_hub_had_no_time_to_tell_of_is_told() {
     running.add("Garden").await;
     let (hub, now) = (running.hub.clone(), running.hub.now());
     let epoch = hub.camera(&garden()).unwrap().config.epoch;
-    hub.connection_state(&garden(), MAIN, epoch, offline(now)).await;
+    hub.connection_state(&garden(), MAIN, epoch, offline(now));
     drop(hub);
     let again = start_in(running.stop().await).await;
     let gone = LinkState::Waiting {
@@ -135,8 +135,8 @@ async fn a_stream_or_a_camera_that_is_gone_leaves_no_figures_and_no_blame() {
         duration_ms: 0,
     };
     for stream in StreamKind::ALL {
-        hub.reconnection(&garden(), stream, attempt(hub.now())).await;
-        hub.connection_health(&garden(), stream, ConnectionHealth::default()).await;
+        hub.reconnection(&garden(), stream, attempt(hub.now()));
+        hub.connection_health(&garden(), stream, ConnectionHealth::default());
     }
     let figures = async || running.admin(Method::GET, "/metrics", None).await.text();
     let of = |stream: &str| format!("camera=\"garden\",stream=\"{stream}\"");
@@ -144,13 +144,13 @@ async fn a_stream_or_a_camera_that_is_gone_leaves_no_figures_and_no_blame() {
     let none = json!({ "sub": null });
     assert_eq!(running.admin(Method::PATCH, path, Some(none)).await.status, StatusCode::OK);
     // Its recorder, which is being replaced, says its last words.
-    hub.reconnection(&garden(), StreamKind::Sub, attempt(hub.now())).await;
-    hub.connection_health(&garden(), StreamKind::Sub, ConnectionHealth::default()).await;
+    hub.reconnection(&garden(), StreamKind::Sub, attempt(hub.now()));
+    hub.connection_health(&garden(), StreamKind::Sub, ConnectionHealth::default());
     assert_eq!(hub.blamed().now(&garden(), StreamKind::Sub), None);
     let said = figures().await;
     assert!(!said.contains(&of("sub")) && said.contains(&of("main")), "{said}");
     running.admin(Method::DELETE, path, None).await;
-    hub.reconnection(&garden(), MAIN, attempt(hub.now())).await;
+    hub.reconnection(&garden(), MAIN, attempt(hub.now()));
     let said = figures().await;
     assert!(!said.contains("garden"), "{said}");
 }
@@ -187,7 +187,7 @@ async fn a_password_that_is_typed_once_more_is_tried_once_more() {
     let (hub, now) = (&running.hub, running.hub.now());
     let before = hub.camera(&garden()).unwrap();
     let stopped = ConnectionState { phase: SavedPhase::Stopped, ..offline(now) };
-    hub.connection_state(&garden(), MAIN, before.config.epoch, stopped.clone()).await;
+    hub.connection_state(&garden(), MAIN, before.config.epoch, stopped.clone());
     assert_eq!(hub.connections.kept(&before).len(), 1);
     let path = "/api/v1/cameras/garden";
     running.admin(Method::PATCH, path, Some(json!({ "name": "Rose garden" }))).await;
@@ -201,7 +201,7 @@ async fn a_password_that_is_typed_once_more_is_tried_once_more() {
     };
     assert_ne!(config(&typed), config(&renamed), "its recorder is replaced");
     // The recorder that is being replaced says its last word.
-    hub.connection_state(&garden(), MAIN, before.config.epoch, stopped).await;
+    hub.connection_state(&garden(), MAIN, before.config.epoch, stopped);
     assert_eq!(hub.connections.kept(&typed), [], "which is of no use to its successor");
 }
 
@@ -218,12 +218,12 @@ async fn an_incident_is_kept_as_two_events_and_its_attempts_in_figures_alone() {
         error: Some("no picture for 5.5 s: 11 stalls".to_owned()),
         duration_ms: 6_000,
     };
-    hub.reconnection(&garden(), MAIN, event(EventKind::Started, 0)).await;
-    hub.connections_tick().await;
+    hub.reconnection(&garden(), MAIN, event(EventKind::Started, 0));
+    hub.connections_tick();
     for attempt in 1..4 {
-        hub.reconnection(&garden(), MAIN, event(EventKind::Attempt, attempt)).await;
+        hub.reconnection(&garden(), MAIN, event(EventKind::Attempt, attempt));
     }
-    hub.reconnection(&garden(), MAIN, event(EventKind::Succeeded, 4)).await;
+    hub.reconnection(&garden(), MAIN, event(EventKind::Succeeded, 4));
     let health = ConnectionHealth {
         is_connected: true,
         packets: 1_000,
@@ -235,7 +235,7 @@ async fn an_incident_is_kept_as_two_events_and_its_attempts_in_figures_alone() {
         }],
         ..ConnectionHealth::default()
     };
-    hub.connection_health(&garden(), MAIN, health).await;
+    hub.connection_health(&garden(), MAIN, health);
     hub.journal.flush().await;
     let told: Vec<String> =
         kinds(hub).into_iter().filter(|kind| kind.starts_with("reconnection")).collect();

@@ -101,7 +101,7 @@ async fn a_hub_that_starts_during_an_outage_does_not_tell_of_it_again() {
         title: "Garden: no picture since 20:14".to_owned(),
         body: String::new(),
     };
-    running.hub.journal.event(told).await;
+    running.hub.journal.event(told);
     running.hub.journal.flush().await;
     let again = start_in(running.stop().await).await;
     let status = again.admin(Method::GET, "/api/v1/cameras/garden/status", None).await.json();

@@ -495,7 +495,7 @@ async fn a_file_that_a_recorder_left_in_another_tier_is_found() {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     fs::remove_file(kept.it.dir.path().join("tarsier-tier.json")).unwrap();
     kept.write(&other, 0);
-    kept.it.hub.journal.write(crate::journal::Job::Reconcile).await;
+    kept.it.hub.journal.write(crate::journal::Job::Reconcile);
     kept.it.hub.journal.flush().await;
     let row = kept.it.hub.index.file(&garden(), MAIN, kept.start(0)).unwrap();
     assert_eq!(

@@ -73,13 +73,13 @@ impl Keeper {
                 if self.left.as_ref().is_none_or(|(left, _)| left != home) {
                     self.left = Some((home.clone(), why));
                     let told = words::spills(&registry.name(home), &registry.name(to), why);
-                    self.tell(EventKind::DiskLow, told).await;
+                    self.tell(EventKind::DiskLow, told);
                 }
             }
             WriteTo::Home(home) => {
                 if let Some((_, why)) = self.left.take() {
                     let told = words::home_again(&registry.name(home), why);
-                    self.tell(EventKind::CleanupDone, told).await;
+                    self.tell(EventKind::CleanupDone, told);
                 }
             }
             _ => {}
@@ -111,7 +111,7 @@ impl Keeper {
                 {
                     body.push_str(&words::meanwhile(&registry.name(&to)));
                 }
-                self.tell(EventKind::TierMissing, (title, body)).await;
+                self.tell(EventKind::TierMissing, (title, body));
             }
             if !is_there {
                 continue;
@@ -119,7 +119,7 @@ impl Keeper {
             let since = self.hub.storage.seen().away_since.remove(&volume.tier);
             if before.is_some() {
                 let told = words::back(&name, since, now, &self.hub.tz);
-                self.tell(EventKind::TierBack, told).await;
+                self.tell(EventKind::TierBack, told);
                 are_back = true;
             }
             match registry.local(&volume.tier) {

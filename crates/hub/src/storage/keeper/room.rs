@@ -72,11 +72,11 @@ impl Keeper {
                     }
                     emergency::Output::Delete(deletion) => deletions.push(deletion),
                     emergency::Output::Measure => is_measured = true,
-                    emergency::Output::Ended(cleanup) => self.cleaned(registry, cleanup).await,
+                    emergency::Output::Ended(cleanup) => self.cleaned(registry, cleanup),
                     emergency::Output::Recovered => {
                         let free = "The minimum is free again.".to_owned();
                         let title = format!("{} has room again", registry.name(&id));
-                        self.tell(EventKind::CleanupDone, (title, free)).await;
+                        self.tell(EventKind::CleanupDone, (title, free));
                     }
                 }
             }
@@ -93,7 +93,7 @@ impl Keeper {
         self.emergencies.insert(id, brain);
     }
 
-    pub(super) async fn cleaned(&self, registry: &Registry, cleanup: emergency::Cleanup) {
+    pub(super) fn cleaned(&self, registry: &Registry, cleanup: emergency::Cleanup) {
         let kind = match cleanup.end {
             emergency::CleanupEnd::Enough | emergency::CleanupEnd::Interrupted => {
                 EventKind::CleanupDone
@@ -106,6 +106,6 @@ impl Keeper {
         let disk = registry.name(&cleanup.tier);
         let told = words::cleanup(&cleanup, &disk, &camera, self.hub.now(), &self.hub.tz);
         self.hub.storage.seen().cleanups.insert(cleanup.tier.clone(), cleanup);
-        self.tell(kind, told).await;
+        self.tell(kind, told);
     }
 }
