@@ -6,6 +6,7 @@ use tarsier_types::{Gap, GapReason, UtcRange};
 use tarsier_wire::{LinkState, Problem as Cause};
 
 use super::footage::segment;
+use super::secrets::search;
 use super::*;
 use crate::state::Input;
 

@@ -63,7 +63,7 @@ async fn how_a_camera_is_connected_again_can_be_set_and_nonsense_is_refused() {
 }
 
 /// An event of the garden, so long ago.
-async fn told(hub: &Hub, ago_ms: i64, kind: tarsier_api::event::EventKind) {
+fn told(hub: &Hub, ago_ms: i64, kind: tarsier_api::event::EventKind) {
     let (title, body) = ("Garden".to_owned(), String::new());
     let at = hub.now().plus_millis(-ago_ms);
     let event = crate::journal::NewEvent { at, kind, camera: Some(garden()), title, body };
@@ -79,10 +79,10 @@ async fn a_camera_that_was_offline_before_a_restart_is_offline_after_it_and_nobo
     let epoch = hub.camera(&garden()).unwrap().config.epoch;
     hub.connection_state(&garden(), MAIN, epoch, offline(now));
     hub.connection_state(&garden(), StreamKind::Sub, epoch - 1, offline(now));
-    told(&hub, 3_600_000, CameraOffline).await;
+    told(&hub, 3_600_000, CameraOffline);
     // However much was told since.
     for n in 0..1_200 {
-        told(&hub, 3_000_000 - n, ReconnectionStarted).await;
+        told(&hub, 3_000_000 - n, ReconnectionStarted);
     }
     hub.journal.flush().await;
     drop(hub);

@@ -71,7 +71,7 @@ async fn a_password_is_in_no_answer_and_no_file() {
     );
 }
 
-fn search(folder: &Path, seen: &mut HashSet<String>) {
+pub(super) fn search(folder: &Path, seen: &mut HashSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
