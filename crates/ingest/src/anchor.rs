@@ -1,8 +1,8 @@
 //! The wall clock of a run: when was the picture at media time `pts` taken?
 //!
-//! A run is anchored at the arrival of its first keyframe, because few cameras know the time. From there the camera's
-//! clock counts, and it is a cheap quartz: 50 ppm are 4 s a day. So the line is led back to the lower envelope of
-//! arrival (delay is one-sided), at no more than 500 ppm, which nobody sees and no player stumbles over. If line and
+//! A run is anchored by the arrival of its first pictures (`settling` of `record` says how), because few cameras know the
+//! time. From there the camera's clock counts, and it is a cheap quartz: 50 ppm are 4 s a day. So the line is led back to
+//! the lower envelope of arrival (delay is one-sided), at no more than 500 ppm, which nobody sees and no player stumbles over. If line and
 //! arrival stay apart by more than 2 s, one of the two clocks was set: that is a step, and a new run must begin.
 //!
 //! What does not belong here: repairing timestamps (`timeline`), reading a clock.

@@ -19,7 +19,7 @@ pub enum SourceEvent {
     /// the first unit. A camera's clock that jumps begins no other run: `timeline` continues the times, and the jump
     /// is an anomaly. The next run is the next source's.
     NewRun {
-        /// When the picture at the run's time zero was taken.
+        /// When the picture at the run's time zero came. It was taken then, or earlier: it may have waited in the camera.
         zero: UtcMs,
     },
     /// Something that a good camera would not do; counted, never fatal.

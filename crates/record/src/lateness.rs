@@ -6,6 +6,9 @@
 
 use tarsier_types::UtcMs;
 
+/// A stall that a connection outlives, and the drift of a line.
+const MOST_LATE_MS: i64 = 10_000;
+const MOST_EARLY_MS: i64 = 2_000;
 /// The least of the last one to two of these counts: a network may stall for some seconds.
 const WINDOW_MS: i64 = 5_000;
 
@@ -25,6 +28,17 @@ impl Lateness {
             self.least = Some(self.least.map_or(late, |least| least.min(late)));
         } else {
             *self = Self { begun: Some(arrived), least: Some(late), before: self.least };
+        }
+    }
+
+    /// When a picture came that was taken at `at`, by the line; by the clock, where the two are so far apart that the clock
+    /// was set and the line does not know it yet. A network that stalls makes pictures late, and nothing makes them early.
+    pub(crate) fn came(&self, at: UtcMs, arrived: UtcMs) -> UtcMs {
+        let by_line = at.plus_millis(self.millis());
+        if (-MOST_LATE_MS..=MOST_EARLY_MS).contains(&by_line.millis_since(arrived)) {
+            by_line
+        } else {
+            arrived
         }
     }
 

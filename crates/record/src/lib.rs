@@ -2,9 +2,9 @@
 //!
 //! The way of a picture: [`OpenSource`] → `line` (what is under way towards the camera) → `stream` (one task a stream:
 //! tells the brain of `reconnect` what happens, and does what it says) → `recording` (brain: what goes into which file;
-//! `want`, `memory` and `absence` are its parts) → `files` (one thread a tier, in `disk`: writes and syncs) and
-//! `link` (one task: everything for the hub, through `outbox`, the brain that decides what waits and what is
-//! left out). `entry` is the whole life of the process.
+//! its parts are `taken` and `settling` for when, `want` for whether, `memory`, `pace` and `absence`) → `files` (one
+//! thread a tier, in `disk`: writes and syncs) and `link` (one task: everything for the hub, through `outbox`, the brain
+//! that decides what waits and what is left out). `entry` is the whole life of the process.
 //!
 //! What does not belong here: how a camera is read (`ingest`, `av`), the index, deleting anything.
 
@@ -22,9 +22,12 @@ mod look;
 mod memory;
 mod open;
 mod outbox;
+mod pace;
 mod platform;
 mod recording;
+mod settling;
 mod stream;
+mod taken;
 mod tier;
 mod want;
 mod writing;

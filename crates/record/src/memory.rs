@@ -130,9 +130,9 @@ impl Memory {
         self.gops.front().map(Gop::start)
     }
 
-    /// All of it was taken that much later (or earlier) than was believed.
-    pub(crate) fn shift(&mut self, millis: i64) {
-        for gop in &mut self.gops {
+    /// All of that run was taken that much later (or earlier) than was believed.
+    pub(crate) fn shift(&mut self, run: u32, millis: i64) {
+        for gop in self.gops.iter_mut().filter(|gop| gop.run == run) {
             gop.end = gop.end.map(|end| end.plus_millis(millis));
             for (_, at) in &mut gop.units {
                 *at = at.plus_millis(millis);

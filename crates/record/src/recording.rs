@@ -11,16 +11,17 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tarsier_ingest::{Anchor, SourceEvent};
+use tarsier_ingest::SourceEvent;
 use tarsier_segment::{Cut, Cutter, Fragment, FragmentBuilder, origin_of};
-use tarsier_types::{AccessUnit, GapReason, ParameterSets, Pts, Ticks, Track, UtcMs, UtcRange};
+use tarsier_types::{AccessUnit, GapReason, ParameterSets, Ticks, Track, UtcMs, UtcRange};
 use tarsier_wire::RecordingMode;
 
 pub(crate) use self::action::{Action, Takeover};
 use crate::absence::Absence;
 use crate::handover::Seen;
-use crate::lateness::Lateness;
 use crate::memory::{Gop, Kept, Memory};
+use crate::pace::Pace;
+use crate::taken::{Change, Step, Taken};
 use crate::want::Want;
 
 /// Memory for what is in no file: a minute of a 8 Mbit/s camera.
@@ -29,9 +30,6 @@ const MEMORY_BYTES: usize = 64 << 20;
 /// A file that is not wanted any more ends with its GOP, so that a pre-roll can go on there; a GOP that does not end
 /// within this time is cut.
 const TAIL_MS: i64 = 10_000;
-/// A stall that a connection outlives, and the drift of a line.
-const MOST_LATE_MS: i64 = 10_000;
-const MOST_EARLY_MS: i64 = 2_000;
 /// A pre-roll that lacks less than a picture or two is whole.
 const SHORT_MS: i64 = 200;
 
@@ -41,11 +39,11 @@ pub(crate) struct Recording {
     want: Want,
     cutter: Cutter,
     parameters: Option<Arc<ParameterSets>>,
-    anchor: Option<Anchor>,
-    lateness: Lateness,
+    taken: Taken,
     /// Counts whatever makes pictures not follow each other, or be decoded differently.
     run: u32,
     open: Option<Open>,
+    pace: Pace,
     /// The file before the open one: its start and its end.
     closed: Option<(UtcMs, UtcMs)>,
     memory: Memory,
@@ -63,29 +61,8 @@ pub(crate) struct Recording {
     source_gone: Option<GapReason>,
     /// The disk failed; nothing is begun until it is said to work again.
     is_barred: bool,
-    step: Step,
     ending: Ending,
     out: VecDeque<Action>,
-}
-
-/// When a picture came by the line of its source; by the clock, where the two are so far apart that the clock was set
-/// and the line does not know it yet. A network that stalls makes pictures late, and nothing makes them early.
-fn came(by_line: UtcMs, arrived: UtcMs) -> UtcMs {
-    if (-MOST_LATE_MS..=MOST_EARLY_MS).contains(&by_line.millis_since(arrived)) {
-        by_line
-    } else {
-        arrived
-    }
-}
-
-/// The wall clock was stepped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    No,
-    /// The line begins anew at the next keyframe.
-    Pending,
-    /// It has: a hole before the next file may be the step's doing.
-    Done,
 }
 
 /// Whether another process goes on.
@@ -114,10 +91,10 @@ impl Recording {
             want,
             cutter: Cutter::new(segment_seconds),
             parameters: None,
-            anchor: None,
-            lateness: Lateness::default(),
+            taken: Taken::default(),
             run: 0,
             open: None,
+            pace: Pace::default(),
             closed: None,
             memory: Memory::new(MEMORY_BYTES),
             last_end: None,
@@ -128,7 +105,6 @@ impl Recording {
             keyframe: UtcMs(0),
             source_gone: None,
             is_barred: false,
-            step: Step::No,
             ending: Ending::Open,
             out: VecDeque::new(),
         }
@@ -139,22 +115,30 @@ impl Recording {
         match event {
             SourceEvent::Parameters(parameters) => {
                 if self.parameters.as_deref() != Some(&parameters) {
+                    self.settle();
                     self.end_run(true);
                     self.parameters = Some(Arc::new(parameters));
                 }
             }
             SourceEvent::NewRun { zero } => {
+                self.settle();
                 self.end_run(false);
-                self.anchor = Some(Anchor::new(zero));
-                self.lateness = Lateness::default();
+                self.taken.begin(zero);
             }
-            SourceEvent::Unit(unit) => self.unit(unit),
+            SourceEvent::Unit(unit) => {
+                let arrived = unit.arrived;
+                match self.taken.hold(unit) {
+                    Some(unit) => self.unit(unit),
+                    None => self.settle_if_over(arrived),
+                }
+            }
             SourceEvent::Anomaly(_) => {}
         }
     }
 
     /// The source ended: what was gathered is written, and until the next picture there is a gap.
     pub(crate) fn ended(&mut self, reason: GapReason) {
+        self.settle();
         self.end_run(false);
         self.source_gone.get_or_insert(reason);
         self.explain(self.seen);
@@ -162,6 +146,7 @@ impl Recording {
 
     /// The process ends now: what is known of the time without footage is told.
     pub(crate) fn stop(&mut self, now: UtcMs) {
+        self.settle();
         if self.ending == Ending::Over {
             return;
         }
@@ -180,6 +165,7 @@ impl Recording {
     /// Another mode from now on: what is not wanted any more ends at once, what is wanted begins with the GOP that is
     /// in memory, or with the next keyframe.
     pub(crate) fn mode(&mut self, mode: RecordingMode, now: UtcMs) {
+        self.settle();
         self.want.mode(mode, now);
         self.wishes_changed(now);
     }
@@ -205,7 +191,7 @@ impl Recording {
         if !self.want.is_standby() {
             return;
         }
-        let at = at.plus_millis(-self.lateness.millis());
+        let at = at.plus_millis(-self.taken.lateness().millis());
         self.want.begin_at(at);
         let knows_the_keyframe_before =
             self.memory.gops().any(|gop| gop.run == self.run && gop.range(now).start < at);
@@ -260,6 +246,7 @@ impl Recording {
 
     /// Time has passed: what is wanted may have changed by itself, whether pictures come or not.
     pub(crate) fn tick(&mut self, now: UtcMs) {
+        self.settle_if_over(now);
         self.want.clock(now);
         self.explain(now);
     }
@@ -274,6 +261,11 @@ impl Recording {
         self.is_barred
     }
 
+    /// A run has begun, and it is not known yet when: what comes when matters now.
+    pub(crate) fn is_settling(&self) -> bool {
+        self.taken.is_settling()
+    }
+
     /// How far back from its newest picture memory reaches, in milliseconds.
     pub(crate) fn memory_ms(&self) -> u32 {
         let span = self.memory.oldest().map_or(0, |oldest| self.seen.millis_since(oldest));
@@ -284,13 +276,29 @@ impl Recording {
         self.out.pop_front()
     }
 
-    fn unit(&mut self, unit: AccessUnit) {
+    fn settle_if_over(&mut self, now: UtcMs) {
+        if self.taken.has_settled(now) {
+            self.settle();
+        }
+    }
+
+    /// What was held until it was known when it was taken goes its way.
+    fn settle(&mut self) {
+        for unit in self.taken.settle() {
+            self.unit(unit);
+        }
+    }
+
+    fn unit(&mut self, mut unit: AccessUnit) {
         let Some(at) = self.place(&unit) else { return };
         let is_keyframe = unit.track == Track::Video && unit.is_keyframe;
         // The other process has a line of its own: what counts is when pictures come.
-        let came = came(at.plus_millis(self.lateness.millis()), unit.arrived);
+        let came = self.taken.lateness().came(at, unit.arrived);
         match self.ending {
-            Ending::At(end) if is_keyframe && came >= end => return self.hand_over(&unit),
+            Ending::At(end) if is_keyframe && came >= end => {
+                self.pace.shift(&mut unit);
+                return self.hand_over(&unit);
+            }
             Ending::Over => return,
             Ending::Open | Ending::At(_) => {}
         }
@@ -312,35 +320,26 @@ impl Recording {
     }
 
     /// When the unit was taken. After a step of the wall clock the line begins anew at the next keyframe, and a
-    /// new file with it, so that no picture is lost to the step.
+    /// new file with it, so that no picture is lost to the step. In standby nothing has been said yet.
     fn place(&mut self, unit: &AccessUnit) -> Option<UtcMs> {
-        let anchor = self.anchor.as_mut()?;
-        if unit.track == Track::Video {
-            if anchor.observe(unit.pts, unit.arrived).is_step() && self.step != Step::Pending {
-                self.step = Step::Pending;
+        let (at, change) = self.taken.place(unit, self.want.is_standby())?;
+        match change {
+            Change::None => {}
+            Change::Broken => self.cutter.parameters_changed(),
+            Change::Anew => {
                 self.cutter.parameters_changed();
-            }
-            if self.step == Step::Pending && unit.is_keyframe {
-                self.step = Step::Done;
                 self.run = self.run.wrapping_add(1);
                 if let Some(open) = &mut self.open {
                     open.run = self.run;
                 }
-                *anchor = Anchor::new(unit.arrived.plus_millis(-(unit.pts - Pts(0)).to_millis()));
-                self.lateness = Lateness::default();
-                self.seen = anchor.utc_of(unit.pts);
+                self.seen = at;
             }
-            let late_ms = unit.arrived.millis_since(anchor.utc_of(unit.pts));
-            if self.want.is_standby() && late_ms < 0 {
-                // The camera sent its first pictures from its buffer: the line is put right before anything is said.
-                *anchor = Anchor::new(anchor.utc_of(Pts(0)).plus_millis(late_ms));
-                self.memory.shift(late_ms);
-                self.seen = self.seen.plus_millis(late_ms);
-                self.lateness = Lateness::default();
+            Change::Moved { by_ms } => {
+                self.memory.shift(self.run, by_ms);
+                self.seen = self.seen.plus_millis(by_ms);
             }
-            self.lateness.observe(anchor.utc_of(unit.pts), unit.arrived);
         }
-        Some(anchor.utc_of(unit.pts))
+        Some(at)
     }
 
     /// In no file: into memory.
@@ -363,19 +362,23 @@ impl Recording {
             self.out.push_back(Action::Lost { units: lost });
         }
         if self.want.is_standby() && unit.track == Track::Video && unit.is_keyframe {
-            let came = at.plus_millis(self.lateness.millis());
+            let came = at.plus_millis(self.taken.lateness().millis());
             self.out.push_back(Action::Standby(Seen::Keyframe(came)));
         }
     }
 
     /// Into the file that is open.
-    fn record(&mut self, unit: AccessUnit, at: UtcMs) {
+    fn record(&mut self, mut unit: AccessUnit, at: UtcMs) {
+        self.pace.follow(&mut unit, at);
         match self.cutter.handle(&unit, at) {
             Cut::Nothing => {}
             Cut::Fragment => self.end_fragment(Some(&unit)),
             Cut::Segment => {
                 self.end_fragment(Some(&unit));
                 if let Some(ended) = self.close(true) {
+                    // Where the one before ended; after a step, where the new line says.
+                    let at =
+                        self.last_end.filter(|_| self.taken.step() != Step::Done).unwrap_or(at);
                     self.begin(&unit, at, ended.run, ended.until, ended.parameters);
                 }
             }
@@ -412,18 +415,19 @@ impl Recording {
             self.end_file(false);
         }
         if self.open.is_none() {
-            let (Some(wanted), Some((first, at))) = (self.want.around(range), gop.units.first())
-            else {
+            let first = gop.units.first().cloned();
+            let (Some(wanted), Some((mut first, at))) = (self.want.around(range), first) else {
                 self.memory.put_back(gop);
                 return;
             };
             // What lies before it can be in no file any more.
             self.memory.take();
-            self.begin(first, *at, gop.run, wanted.end, Arc::clone(&gop.parameters));
+            self.pace.shift(&mut first);
+            self.begin(&first, at, gop.run, wanted.end, Arc::clone(&gop.parameters));
             // The cutter must hear of the first unit as of any other; with nothing open it says `Segment`.
-            let _ = self.cutter.handle(first, *at);
+            let _ = self.cutter.handle(&first, at);
             if let Some(open) = &mut self.open {
-                open.builder.push(first.clone());
+                open.builder.push(first);
             }
             self.go_on(gop.units.into_iter().skip(1));
         } else {
@@ -452,7 +456,7 @@ impl Recording {
         // Two files of a stream never overlap, whatever the clocks did.
         let start = self.last_end.map_or(at, |end| at.max(end)).max(self.floor);
         if let Some(end) = self.last_end {
-            let unknown = match self.step {
+            let unknown = match self.taken.step() {
                 Step::Done => GapReason::Clock,
                 Step::No | Step::Pending => GapReason::Camera,
             };
@@ -461,14 +465,16 @@ impl Recording {
             }
         }
         self.absence.clear();
-        if self.step == Step::Done {
-            self.step = Step::No;
-        }
+        self.taken.step_is_told();
         let audio_rate_hz = parameters.audio.as_ref().map_or(0, |audio| audio.sample_rate_hz);
         let continues = std::mem::replace(&mut self.is_unbroken, false);
         let builder = FragmentBuilder::new(origin_of(unit), audio_rate_hz);
         let written = Ticks(0);
         let known = Arc::clone(&parameters);
+        if self.last_end != Some(start) {
+            self.pace.forget();
+        }
+        self.pace.begin(unit, start);
         self.open = Some(Open { start, run, until, parameters: known, builder, written });
         self.out.push_back(Action::Open { start, parameters, continues });
     }

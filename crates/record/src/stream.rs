@@ -298,11 +298,14 @@ impl<O: OpenSource> StreamTask<O> {
         }
         self.recording.source(event);
         self.act();
+        self.hurry_if_needed();
     }
 
-    /// Holds the gate open until pictures flow, and while somebody watches.
+    /// Holds the gate open until pictures flow and it is known when they were taken, and while somebody watches.
     fn hurry_if_needed(&mut self) {
-        let is_needed = self.state.is_watched || self.state.pictures_since.is_none();
+        let is_needed = self.state.is_watched
+            || self.state.pictures_since.is_none()
+            || self.recording.is_settling();
         if is_needed != self.state.hurry.is_some() {
             self.state.hurry = is_needed.then(|| self.gate.hold());
         }

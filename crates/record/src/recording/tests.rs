@@ -1,7 +1,7 @@
 //! Scripts: what comes, what is wished for, what the disk does.
 
 use bytes::Bytes;
-use tarsier_types::{Codec, Dts, VideoParameters};
+use tarsier_types::{Codec, Dts, Pts, VideoParameters};
 
 use super::*;
 
@@ -115,7 +115,8 @@ impl Disk {
                 Action::Open { start, continues, .. } => {
                     (self.before, self.before_end) = (self.file, self.durable);
                     (self.file, self.durable) = (start, start);
-                    write!(said, "[{}{}:", if continues { "+" } else { "" }, start.0 / 1000)
+                    let second = (start.0 + 500) / 1000;
+                    write!(said, "[{}{second}:", if continues { "+" } else { "" })
                 }
                 Action::Write { file, fragment } if std::mem::take(&mut self.is_slow) => {
                     recording.disk_is_behind(file, &fragment);
@@ -131,7 +132,7 @@ impl Disk {
                 Action::Close => write!(said, "]"),
                 Action::Lost { units } => write!(said, "!{units}"),
                 Action::Gap { range, reason } => {
-                    let (start, end) = (range.start.0 / 1000, range.end.0 / 1000);
+                    let (start, end) = ((range.start.0 + 500) / 1000, (range.end.0 + 500) / 1000);
                     write!(said, "{{{start}-{end} {}}}", reason.name())
                 }
                 Action::Shortened { by_ms } => write!(said, "<{}", by_ms / 1000),
@@ -324,4 +325,180 @@ fn one_process_ends_where_the_other_begins() {
     assert_eq!(run_as(standby(), "KfKfKfKfb"), "[+7:Kf]");
     assert_eq!(run_as(standby(), "KfKfKfKfBKf"), "[7:Kf][+9:Kf]");
     assert_eq!(run_as(standby(), "KfKfennKfb"), "[15:Kf]", "another run does not go on");
+}
+
+/// A camera with 25 pictures a second and a keyframe each 2 s that sends its last GOP at once: its clock and ours.
+struct Burst {
+    recording: Recording,
+    files: Vec<(i64, i64)>,
+    gaps: Vec<(i64, i64)>,
+    units: u32,
+}
+
+impl Burst {
+    fn new(want: Want) -> Self {
+        let mut recording = Recording::new(want, 4);
+        recording.source(SourceEvent::Parameters(parameters(160)));
+        Self { recording, files: Vec::new(), gaps: Vec::new(), units: 0 }
+    }
+
+    /// A session of the camera from `connected` until `until`, in milliseconds.
+    fn session(&mut self, connected: i64, until: i64) {
+        let first = connected / 2_000 * 2_000;
+        self.recording.source(SourceEvent::NewRun { zero: UtcMs(connected) });
+        for taken in (first..until).step_by(40) {
+            let ticks = Ticks::from_millis(taken - first).0;
+            self.recording.source(SourceEvent::Unit(AccessUnit {
+                track: Track::Video,
+                pts: Pts(ticks),
+                dts: Dts(ticks),
+                duration: Ticks::from_millis(40),
+                is_keyframe: taken % 2_000 == 0,
+                arrived: UtcMs(taken.max(connected)),
+                data: Bytes::from_static(b"\0\0\0\x01\x65"),
+            }));
+            self.act();
+        }
+    }
+
+    fn ended(&mut self) {
+        self.recording.ended(GapReason::Network);
+        self.act();
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.recording.poll() {
+            match action {
+                Action::Open { start, .. } => self.files.push((start.0, start.0)),
+                Action::Write { file, fragment } => {
+                    let last = self.files.last_mut().expect("a file is open");
+                    last.1 = (file + fragment.start + fragment.duration).0;
+                    self.units += fragment.units;
+                }
+                Action::Gap { range, .. } => self.gaps.push((range.start.0, range.end.0)),
+                _ => {}
+            }
+        }
+    }
+
+    fn check_order(&self) {
+        let overlaps = |pair: &&[(i64, i64)]| pair[1].0 < pair[0].1;
+        let overlap = self.files.windows(2).find(overlaps);
+        assert_eq!(overlap, None, "no two files overlap");
+    }
+}
+
+#[test]
+fn a_camera_that_sends_its_last_gop_at_once_is_labelled_true_from_the_first_file_on() {
+    let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+    it.session(11_900, 20_000);
+    it.ended();
+    assert_eq!(it.files.first(), Some(&(10_000, 12_000)), "not by the arrival of its keyframe");
+    assert_eq!(it.files.last().map(|file| file.1), Some(20_000));
+    assert_eq!(it.units, 250, "and nothing is lost");
+}
+
+#[test]
+fn after_an_outage_the_gap_of_a_camera_with_a_burst_begins_and_ends_when_it_did() {
+    let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+    it.session(11_900, 20_000);
+    it.ended();
+    it.session(31_800, 40_000);
+    it.ended();
+    assert_eq!(it.gaps, [(20_000, 30_000)]);
+    assert_eq!(it.files.last().map(|file| file.1), Some(40_000));
+}
+
+#[test]
+fn a_burst_that_was_recorded_before_overlaps_nothing_and_labels_are_true_again_in_an_hour() {
+    let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+    it.recording.recorded_until(UtcMs(11_500));
+    it.session(11_900, 4_000_000);
+    it.ended();
+    assert_eq!(it.files.first().map(|file| file.0), Some(11_500), "behind what is there");
+    assert_eq!(it.units, (4_000_000 - 10_000) / 40, "nothing is thrown away");
+    it.check_order();
+    let end = it.files.last().expect("a file").1;
+    assert!((4_000_000..=4_000_030).contains(&end), "1.5 s ahead are led back: {end}");
+    assert!(it.gaps.is_empty(), "and nothing of it is a gap: {:?}", it.gaps);
+}
+
+#[test]
+fn a_reconnection_within_a_gop_overlaps_nothing_and_meets_the_clock_in_the_next_outage() {
+    let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+    it.session(11_900, 21_000);
+    it.ended();
+    it.session(21_500, 31_000);
+    it.ended();
+    it.session(41_500, 50_000);
+    it.ended();
+    it.check_order();
+    assert!(
+        it.files.iter().any(|file| file.0 == 21_000),
+        "the GOP from 20 on comes again: {:?}",
+        it.files
+    );
+    assert_eq!(it.gaps.last().map(|gap| gap.1), Some(40_000));
+    assert_eq!(it.files.last().map(|file| file.1), Some(50_000), "true again");
+}
+
+#[test]
+fn what_is_held_while_a_run_settles_is_written_when_the_source_ends_or_the_process_does() {
+    let ends: [fn(&mut Burst); 6] = [
+        |it| it.recording.ended(GapReason::Network),
+        |it| it.recording.stop(UtcMs(12_000)),
+        |it| it.recording.mode(RecordingMode::Off, UtcMs(12_000)),
+        |it| it.recording.source(SourceEvent::NewRun { zero: UtcMs(13_000) }),
+        |it| it.recording.source(SourceEvent::Parameters(parameters(320))),
+        |it| it.recording.tick(UtcMs(15_000)),
+    ];
+    for ends in ends {
+        let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+        it.session(11_900, 12_000);
+        assert!(it.files.is_empty(), "nobody knows yet when that was: {:?}", it.files);
+        ends(&mut it);
+        it.act();
+        it.ended();
+        assert_eq!((it.files.first().map(|file| file.0), it.units), (Some(10_000), 50));
+    }
+}
+
+#[test]
+fn who_hands_over_while_a_run_settles_loses_nothing_and_takes_no_gop_of_the_other() {
+    let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+    it.recording.end_at(UtcMs(11_000));
+    it.session(11_900, 16_000);
+    assert_eq!(
+        it.files,
+        [(10_000, 12_000)],
+        "its keyframe came later than that, and was taken before"
+    );
+    assert_eq!(it.units, 50, "up to the first keyframe behind the agreed moment");
+}
+
+#[test]
+fn a_quartz_that_is_off_leaves_neither_holes_nor_labels_that_run_away() {
+    for ppm in [-100, 100] {
+        let mut it = Burst::new(Want::new(RecordingMode::Continuous));
+        it.recording.source(SourceEvent::NewRun { zero: UtcMs(0) });
+        let minutes = 120;
+        for n in 0..minutes * 60 * 25_i64 {
+            let ticks = n * 3_600 + n * 3_600 * ppm / 1_000_000;
+            it.recording.source(SourceEvent::Unit(AccessUnit {
+                track: Track::Video,
+                pts: Pts(ticks),
+                dts: Dts(ticks),
+                duration: Ticks(3_600),
+                is_keyframe: n % 50 == 0,
+                arrived: UtcMs(n * 40),
+                data: Bytes::new(),
+            }));
+            it.act();
+        }
+        it.ended();
+        it.check_order();
+        assert!(it.gaps.is_empty(), "no pause was made at {ppm} ppm: {:?}", it.gaps);
+        let end = it.files.last().expect("a file").1 - minutes * 60_000;
+        assert!(end.abs() <= 30, "{end} ms off at {ppm} ppm");
+    }
 }
