@@ -22,8 +22,20 @@ const RESUMES_MS: i64 = 3_000;
 const FOUND: Duration = Duration::from_secs(10);
 /// Spans and gaps against the clock.
 const LEDGER_MS: i64 = 1_000;
+/// The demo camera takes a keyframe whenever Unix time is a multiple of this (`crates/demo/samples/README.md`).
+const GOP_MS: i64 = 2_000;
+/// A label against the truth, on a busy machine.
+const TRUE_MS: i64 = 500;
 /// However late it is: how late is what the test tells.
 const IN_THE_END: Duration = Duration::from_secs(60);
+
+/// A fault is about to end.
+#[derive(Clone, Copy)]
+struct Back {
+    at: UtcMs,
+    /// The beginning of the newest file.
+    newest: i64,
+}
 
 /// A camera behind a network that can fail, and a hub that records it.
 struct Scene {
@@ -89,20 +101,33 @@ impl Scene {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
-    /// The camera is there again since `back`: answers how long it took until a picture was recorded.
-    async fn until_resumed(&self, back: UtcMs) -> anyhow::Result<i64> {
+    /// Where files begin, in their order.
+    async fn files(&self) -> anyhow::Result<Vec<i64>> {
+        let path = format!("/api/v1/cameras/{}/main/segments?from_utc_ms=0&limit=1000", self.id);
+        Ok(starts(&self.hub.get(&path).await?).context("files")?)
+    }
+
+    /// To be called before the fault ends.
+    async fn back(&self) -> anyhow::Result<Back> {
+        let newest = self.files().await?.last().copied().context("a file")?;
+        Ok(Back { at: self.clock.utc(), newest })
+    }
+
+    /// The camera is there again: answers how long it took until a picture was recorded. A camera that begins with what
+    /// it has in its buffer may have been recorded from before its return on.
+    async fn until_resumed(&self, back: Back) -> anyhow::Result<i64> {
         // A new run of the camera begins a new file, however short the outage was.
-        let path = format!("/api/v1/cameras/{}/main/segments?from_utc_ms={}", self.id, back.0);
+        let from = back.newest + 1;
+        let path = format!("/api/v1/cameras/{}/main/segments?from_utc_ms={from}", self.id);
         self.hub
             .until("a file from behind the outage", &path, IN_THE_END, |list| {
-                let starts = list["items"].as_array()?;
-                let starts = starts.iter().filter_map(|item| item["start_utc_ms"].as_i64());
-                starts.max().filter(|start| *start >= back.0).map(|start| start - back.0)
+                let newest = starts(list)?.last().copied();
+                newest.filter(|start| *start >= from).map(|start| start - back.at.0)
             })
             .await
     }
 
-    async fn check_resumed(&self, back: UtcMs) -> anyhow::Result<()> {
+    async fn check_resumed(&self, back: Back) -> anyhow::Result<()> {
         let took = self.until_resumed(back).await?;
         ensure!(took <= RESUMES_MS, "recording resumed {took} ms after the camera was back");
         Ok(())
@@ -161,6 +186,13 @@ impl Scene {
     }
 }
 
+fn starts(list: &Value) -> Option<Vec<i64>> {
+    let items = list["items"].as_array()?.iter();
+    let mut starts: Vec<i64> = items.filter_map(|item| item["start_utc_ms"].as_i64()).collect();
+    starts.sort_unstable();
+    Some(starts)
+}
+
 /// The only way to one host.
 struct Network;
 
@@ -191,7 +223,7 @@ fn a_refused_connection_is_told_as_a_closed_port() {
         scene.proxy.cut(Cut::Reset);
         let told = scene.until_told("port_closed", FOUND).await?;
         ensure!(told["state"] == "connecting" || told["state"] == "offline", "{told}");
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.set(Fault::None);
         scene.until_resumed(back).await?;
         scene.check_ledger(&["camera", "network"]).await?;
@@ -203,7 +235,7 @@ fn a_refused_connection_is_told_as_a_closed_port() {
 fn a_reset_connection_costs_less_than_three_seconds() {
     journey(async {
         let scene = Scene::new().await?;
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.cut(Cut::Reset);
         scene.check_resumed(back).await?;
         let gaps = scene.check_ledger(&["camera", "network"]).await?;
@@ -218,7 +250,7 @@ fn a_camera_that_is_connected_but_mute_is_found_within_ten_seconds() {
         let scene = Scene::new().await?;
         scene.proxy.set(Fault::Mute);
         scene.until_told("no_pictures", FOUND + Duration::from_secs(2)).await?;
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.set(Fault::None);
         scene.until_resumed(back).await?;
         scene.check_ledger(&["camera", "network"]).await?;
@@ -235,7 +267,7 @@ fn a_camera_that_takes_connections_and_says_nothing_is_told_as_silent() {
         // The reset, a second of waiting, and the ten seconds in which a first picture must come.
         let told = scene.until_told("no_pictures", Duration::from_secs(15)).await?;
         ensure!(told["problem"]["message"].as_str().is_some_and(|m| m.contains("Ridge")), "{told}");
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.set(Fault::None);
         scene.until_resumed(back).await?;
         scene.check_ledger(&["camera", "network"]).await?;
@@ -247,7 +279,7 @@ fn a_camera_that_takes_connections_and_says_nothing_is_told_as_silent() {
 fn a_half_open_connection_is_found_and_made_anew() {
     journey(async {
         let scene = Scene::new().await?;
-        let stranded = scene.clock.utc();
+        let stranded = scene.back().await?;
         scene.proxy.cut(Cut::Strand);
         let took = scene.until_resumed(stranded).await?;
         let most = i64::try_from(FOUND.as_millis())? + RESUMES_MS;
@@ -303,7 +335,7 @@ fn a_network_where_every_tenth_connection_fails_is_recorded_through() {
         let mut cuts = 0;
         while scene.proxy.failed() == 0 || cuts < 3 {
             ensure!(cuts < 20, "no connection failed of {}", scene.proxy.accepted());
-            let back = scene.clock.utc();
+            let back = scene.back().await?;
             scene.proxy.cut(Cut::Reset);
             cuts += 1;
             scene.until_resumed(back).await?;
@@ -317,7 +349,7 @@ fn a_network_where_every_tenth_connection_fails_is_recorded_through() {
 #[test]
 fn a_camera_that_reboots_is_one_gap_as_long_as_the_outage() {
     journey(async {
-        // A GOP that comes at once is labelled by its first picture's arrival: up to a GOP ahead of the clock.
+        // Nothing is recorded from before its return.
         let scene = Scene::joined(Join::NextKeyframe).await?;
         let seconds = std::env::var("TARSIER_REBOOT_SECONDS").ok();
         let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(8);
@@ -325,17 +357,49 @@ fn a_camera_that_reboots_is_one_gap_as_long_as_the_outage() {
         scene.proxy.cut(Cut::Reset);
         let gone = scene.clock.utc();
         scene.lasts(seconds).await;
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.set(Fault::None);
         let took = scene.until_resumed(back).await?;
         let gaps = scene.check_ledger(&["camera", "network"]).await?;
         let [(start, end)] = gaps[..] else { anyhow::bail!("one gap, not {gaps:?}") };
         ensure!(
-            (start - gone.0).abs() <= 1500 && (end - back.0 - took).abs() <= 100,
+            (start - gone.0).abs() <= 1500 && (end - back.at.0 - took).abs() <= 100,
             "the gap {start}..{end} is the outage {}..{} and {took} ms",
             gone.0,
-            back.0
+            back.at.0
         );
+        scene.end().await
+    });
+}
+
+#[test]
+fn a_camera_that_sends_its_last_gop_at_once_has_gaps_and_labels_that_are_true() {
+    journey(async {
+        let scene = Scene::new().await?;
+        scene.proxy.set(Fault::Hang);
+        let gone = scene.clock.utc();
+        scene.proxy.cut(Cut::Reset);
+        // The next connection stands and hears nothing: what it asks for reaches the camera when the fault ends, and
+        // that is when the last keyframe is old.
+        scene.lasts(3).await;
+        let back = scene.back().await?;
+        let into_gop = back.at.0.rem_euclid(GOP_MS);
+        let until_old = u64::try_from((GOP_MS * 3 / 4 - into_gop).rem_euclid(GOP_MS))?;
+        tokio::time::sleep(Duration::from_millis(until_old)).await;
+        scene.proxy.set(Fault::None);
+        scene.until_resumed(back).await?;
+        let gaps = scene.check_ledger(&["camera", "network"]).await?;
+        let [(start, _)] = gaps[..] else { anyhow::bail!("one gap, not {gaps:?}") };
+        ensure!(
+            (-1500..=TRUE_MS).contains(&(start - gone.0)),
+            "the gap begins at {start}, and the camera went at {}",
+            gone.0
+        );
+        // Each of its files begins with a keyframe, and when that was taken is known.
+        for start in scene.files().await? {
+            let off = (start + GOP_MS / 2).rem_euclid(GOP_MS) - GOP_MS / 2;
+            ensure!(off.abs() <= TRUE_MS, "a label is {off} ms off: {start}, gaps {gaps:?}");
+        }
         scene.end().await
     });
 }
@@ -348,7 +412,7 @@ fn a_camera_whose_network_is_gone_is_offline_at_once_and_recorded_when_it_is_bac
         // The connection falls silent first, and only the next attempt hears that there is no way.
         let told = scene.until_told("host_unreachable", FOUND + Duration::from_secs(5)).await?;
         ensure!(told["state"] == "offline", "no way to the host: offline at once: {told}");
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         Network::bring_back()?;
         scene.until_resumed(back).await?;
         scene.check_ledger(&["camera", "network"]).await?;
@@ -363,7 +427,7 @@ fn a_camera_that_reboots_is_recorded_within_three_seconds_of_its_return() {
         scene.proxy.set(Fault::Refuse);
         scene.proxy.cut(Cut::Reset);
         scene.lasts(8).await;
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         scene.proxy.set(Fault::None);
         scene.check_resumed(back).await?;
         scene.end().await
@@ -376,7 +440,7 @@ fn a_camera_whose_network_was_gone_is_recorded_within_three_seconds_of_its_retur
         let scene = Scene::on_a_network_of_its_own().await?;
         Network::take_away()?;
         scene.until_told("host_unreachable", FOUND + Duration::from_secs(5)).await?;
-        let back = scene.clock.utc();
+        let back = scene.back().await?;
         Network::bring_back()?;
         scene.check_resumed(back).await?;
         scene.end().await
