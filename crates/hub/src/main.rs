@@ -13,6 +13,7 @@ mod config;
 mod connections;
 mod data_dir;
 mod demo;
+mod door;
 mod guard;
 mod http;
 mod hub;

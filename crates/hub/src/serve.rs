@@ -24,6 +24,7 @@ use crate::cli::Serve;
 use crate::connections::Connections;
 use crate::data_dir::DataDir;
 use crate::demo::Demo;
+use crate::door::{Door, Patience};
 use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::journal::{Job, Journal, NewEvent};
@@ -35,7 +36,7 @@ use crate::stills::Stills;
 use crate::storage::{self, Storage};
 use crate::tokens::{SESSION, Tokens};
 use crate::ui::Ui;
-use crate::{cameras, http, logs, reports, supervision};
+use crate::{cameras, door, http, logs, reports, supervision};
 
 /// Reports that wait for the hub; behind a full channel the recorders' sockets wait.
 const REPORTS: usize = 1024;
@@ -80,12 +81,8 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     hub.journal.event(started(&hub));
     let keeping = tokio::spawn(storage::run(hub.clone(), nudges));
 
-    let mut stopping = hub.stopping.subscribe();
-    let answering =
-        axum::serve(listener, http::router(hub.clone())).with_graceful_shutdown(async move {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        });
-    let answering = tokio::spawn(answering.into_future());
+    let door = Door { listener, router: http::router(hub.clone()), patience: Patience::default() };
+    let answering = tokio::spawn(door::open(door, hub.stopping.subscribe()));
 
     let url = format!("http://{address}");
     hub.data.announce(&url, env!("CARGO_PKG_VERSION"))?;

@@ -36,6 +36,15 @@ pub(crate) fn problem(
     Problem { code, message: message.into(), hint: hint.into(), field: None }
 }
 
+/// Everybody who is connected watches, and there is no place left.
+pub(crate) fn too_many_connections() -> Problem {
+    problem(
+        ProblemCode::TooManySessions,
+        "Too many are connected to Tarsier; there is no room for more.",
+        "Close some windows or players, and try again.",
+    )
+}
+
 /// What is the matter with a camera: what happened, what to do. Each cause is something else to do.
 pub(crate) fn cause(cause: Cause, place: &Place) -> Problem {
     let Place { host, port } = place;

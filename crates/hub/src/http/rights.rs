@@ -12,6 +12,7 @@ use tarsier_api::rights::{Claims, Role};
 use tarsier_types::{CameraId, StreamKind};
 
 use crate::config::CameraEntry;
+use crate::door::Seat;
 use crate::http::answer::Failure;
 use crate::hub::Hub;
 use crate::tokens::TokenError;
@@ -37,6 +38,9 @@ pub(crate) async fn authorize(
     let token = bearer(&request).or_else(|| in_query(&request)).unwrap_or_default();
     match hub.tokens.check(&token, hub.now()) {
         Ok(claims) => {
+            if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
+                seat.know();
+            }
             request.extensions_mut().insert(Caller { claims, token });
             next.run(request).await
         }
