@@ -1,5 +1,7 @@
 //! Problems as answers, and extractors whose refusals are problems too.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -11,6 +13,8 @@ use tarsier_api::problem::{Problem, ProblemCode};
 
 use crate::words;
 
+/// For a body of some kilobytes, however slowly it comes.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// RFC 9457.
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -79,6 +83,18 @@ impl IntoResponse for Failure {
     }
 }
 
+/// A body that comes whole within its time.
+pub(crate) async fn in_time<T>(body: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(BODY_WITHIN, body).await.map_err(|_| {
+        let problem = words::problem(
+            ProblemCode::BadRequest,
+            format!("The body did not come within {} s.", BODY_WITHIN.as_secs()),
+            "Send it at once.",
+        );
+        Failure::new(StatusCode::REQUEST_TIMEOUT, problem)
+    })
+}
+
 /// The body, as JSON.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -104,7 +120,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 ),
             ));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|refused| {
+        let body = in_time(Bytes::from_request(request, state)).await?.map_err(|refused| {
             let problem = words::problem(
                 ProblemCode::BadRequest,
                 "The body is too long, or did not come whole.",

@@ -19,7 +19,7 @@ use crate::http::rights::Caller;
 use crate::hub::Hub;
 use crate::words;
 
-/// For the client's first message.
+/// For the client's first message, whatever else he sends before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that takes nothing for so long is dead, not slow.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
@@ -49,11 +49,17 @@ pub(crate) async fn mse(
         )
     })?;
     let id = (camera.id.clone(), stream);
-    Ok(upgrade.max_message_size(MAX_REQUEST_BYTES).on_upgrade(move |socket| serve(hub, id, socket)))
+    // A frame is refused by its head: without a limit of its own it would first be read to its end.
+    let upgrade = upgrade
+        .max_message_size(MAX_REQUEST_BYTES)
+        .max_frame_size(MAX_REQUEST_BYTES)
+        .read_buffer_size(MAX_REQUEST_BYTES);
+    Ok(upgrade.on_upgrade(move |socket| serve(hub, id, socket)))
 }
 
 async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket: WebSocket) {
-    let Some(request) = first_message(&mut socket).await else { return };
+    let request = tokio::time::timeout(PATIENCE, first_message(&mut socket)).await;
+    let Ok(Some(request)) = request else { return };
     let mut stopping = hub.stopping.subscribe();
     let (sender, mut receiver) = socket.split();
     let mut sink = Socket { sender };
@@ -80,7 +86,7 @@ async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket
 
 async fn first_message(socket: &mut WebSocket) -> Option<MseRequest> {
     loop {
-        match tokio::time::timeout(PATIENCE, socket.recv()).await.ok()??.ok()? {
+        match socket.recv().await?.ok()? {
             Message::Text(text) => return serde_json::from_str(&text).ok(),
             Message::Ping(_) | Message::Pong(_) => {}
             Message::Binary(_) | Message::Close(_) => return None,

@@ -13,7 +13,7 @@ use tarsier_whep::gate::{OpenError, Request as Wanted, TrickleError};
 use tarsier_whep::offer::MAX_OFFER_BYTES;
 use tarsier_whep::{Opened, SessionId, fragment};
 
-use crate::http::answer::{Failure, PathOf};
+use crate::http::answer::{Failure, PathOf, in_time};
 use crate::http::rights::Caller;
 use crate::hub::Hub;
 use crate::words;
@@ -166,7 +166,7 @@ async fn text(request: Request, kind: &str) -> Result<String, Failure> {
             format!("Send it with content-type: {kind}."),
         ));
     }
-    let body = axum::body::to_bytes(request.into_body(), MAX_OFFER_BYTES).await;
+    let body = in_time(axum::body::to_bytes(request.into_body(), MAX_OFFER_BYTES)).await?;
     let body: Bytes = body.map_err(|_| {
         bad(
             StatusCode::PAYLOAD_TOO_LARGE,
