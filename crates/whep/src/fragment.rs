@@ -3,8 +3,8 @@
 //! A viewer that is behind the same address as ever needs none of it: he writes to us, and we answer to where it came
 //! from. What does not belong here: the library's own reading of a candidate.
 
-/// A browser has a handful.
-const MAX_CANDIDATES: usize = 64;
+/// A browser has a handful; so many may come in one fragment, and in all of a session.
+pub(crate) const MAX_CANDIDATES: usize = 64;
 
 /// What a fragment says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,12 +52,15 @@ pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
     if video.is_empty() || video.iter().any(|line| matches!(*line, "a=sendonly" | "a=inactive")) {
         return Err(OfferError::NoVideo);
     }
+    // Each number counts once: an offer that repeats them by the thousand is looked through no longer than another.
     let attribute = |name: &str| {
         let name = format!("a={name}:");
+        let mut seen = [false; 256];
         video
             .iter()
             .filter_map(move |line| line.strip_prefix(name.as_str())?.split_once(' '))
             .filter_map(|(number, rest)| Some((number.parse::<u8>().ok()?, rest)))
+            .filter(|(number, _)| !std::mem::replace(&mut seen[usize::from(*number)], true))
             .collect::<Vec<_>>()
     };
     let (maps, formats) = (attribute("rtpmap"), attribute("fmtp"));
@@ -108,6 +111,16 @@ a=rtpmap:108 rtx/90000\r\na=fmtp:108 apt=107\r\n\
 a=rtpmap:39 H264/90000\r\na=fmtp:39 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f\r\n\
 a=rtpmap:40 rtx/90000\r\na=fmtp:40 apt=39\r\n\
 a=rtpmap:109 H264/90000\r\na=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n";
+
+    /// All of a small offer.
+    pub(crate) const WHOLE: &str = "v=0\r\no=- 46117317 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+a=extmap-allow-mixed\r\nm=video 9 UDP/TLS/RTP/SAVPF 103 104\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
+a=ice-ufrag:Uf1z\r\na=ice-pwd:0123456789012345678901ab\r\na=ice-options:trickle\r\na=fingerprint:sha-256 \
+AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB\r\na=setup:actpass\r\n\
+a=mid:0\r\na=extmap:1 urn:ietf:params:rtp-hdrext:toffset\r\na=recvonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n\
+a=rtpmap:103 H264/90000\r\na=rtcp-fb:103 nack pli\r\n\
+a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\na=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\n";
 }
 
 #[cfg(test)]
@@ -139,6 +152,18 @@ mod tests {
         assert_eq!(h264_payloads(audio), Err(OfferError::NoVideo));
         let sends = fixtures::CHROMIUM.replace("a=recvonly", "a=sendonly");
         assert_eq!(h264_payloads(&sends), Err(OfferError::NoVideo), "it would publish");
+    }
+
+    #[test]
+    fn a_payload_that_is_named_a_thousand_times_counts_once() {
+        let many = |line: &str| line.repeat(1000);
+        let offer = format!(
+            "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 103\r\n{}{}{}a=fmtp:103 packetization-mode=1\r\n",
+            many("a=rtpmap:103 H264/90000\r\n"),
+            many("a=rtpmap:104 rtx/90000\r\n"),
+            many("a=fmtp:9 x\r\n")
+        );
+        assert_eq!(h264_payloads(&offer).unwrap().len(), 1, "a thousand times a thousand looks");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
+use crate::fragment::MAX_CANDIDATES;
 use crate::offer::H264Payload;
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
@@ -52,6 +53,8 @@ pub(crate) struct Peer {
     payload: Pt,
     mid: Option<Mid>,
     has_connected: bool,
+    /// Taken from the viewer; the library keeps every one as long as the session lives.
+    candidates: usize,
 }
 
 impl Peer {
@@ -79,7 +82,8 @@ impl Peer {
         let answer = rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
         let name = rtc.direct_api().local_ice_credentials().ufrag;
         let payload = payload.payload_type.into();
-        Ok((Self { rtc, local, payload, mid: None, has_connected: false }, answer, name))
+        let peer = Self { rtc, local, payload, mid: None, has_connected: false, candidates: 0 };
+        Ok((peer, answer, name))
     }
 
     /// A datagram came. What is none of the protocols, or not whole, is passed over.
@@ -103,7 +107,10 @@ impl Peer {
     /// The viewer has another address.
     pub(crate) fn candidate(&mut self, text: &str) {
         // A name under .local is known to the viewer's own network alone, and we are asked by it anyway.
-        if let Ok(candidate) = Candidate::from_sdp_string(text) {
+        if self.candidates < MAX_CANDIDATES
+            && let Ok(candidate) = Candidate::from_sdp_string(text)
+        {
+            self.candidates += 1;
             self.rtc.add_remote_candidate(candidate);
         }
     }
@@ -161,5 +168,137 @@ impl Peer {
                 _ => Said::Nothing,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::offer::fixtures::WHOLE as OFFER;
+    use crate::session::instant;
+
+    fn answered(offer: &str) -> Result<(Peer, String, String), RtcError> {
+        static CERTIFICATE: std::sync::OnceLock<DtlsCert> = std::sync::OnceLock::new();
+        let made =
+            || str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().unwrap();
+        Peer::answer(PeerOptions {
+            offer,
+            payload: H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f },
+            certificate: CERTIFICATE.get_or_init(made).clone(),
+            local: ([127, 0, 0, 1], 40_000).into(),
+            now: instant(),
+        })
+    }
+
+    /// The offer with pieces cut out and others put in, some of them lines of its own.
+    fn offers() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "[ -~]{0,8}",
+            "(\r\n){0,3}",
+            "[0-9]{1,21}",
+            any::<Index>().prop_map(|line| format!(
+                "\r\n{}\r\n",
+                line.get(&OFFER.lines().collect::<Vec<_>>())
+            )),
+        ];
+        proptest::collection::vec((any::<Index>(), 0_usize..12, piece), 0..6).prop_map(|changes| {
+            let mut offer = OFFER.to_owned();
+            for (at, length, piece) in changes {
+                let from = at.index(offer.len() + 1);
+                let until = (from + length).min(offer.len());
+                offer.replace_range(from..until, &piece);
+            }
+            offer
+        })
+    }
+
+    /// What a datagram is made of: its first byte, lengths that may lie, attributes, anything.
+    type Parts = (u8, u8, Vec<(u16, u16, Vec<u8>)>, Vec<u8>);
+
+    fn parts() -> impl Strategy<Value = Parts> {
+        let any_bytes = |most: usize| proptest::collection::vec(any::<u8>(), 0..most);
+        let attribute = (any::<u16>(), 0_u16..40, any_bytes(24));
+        // STUN, DTLS, TURN, RTP and RTCP (RFC 7983), or none of them.
+        let first = prop_oneof![0_u8..2, 20_u8..64, 64_u8..80, 128_u8..192, any::<u8>()];
+        (first, any::<u8>(), proptest::collection::vec(attribute, 0..5), any_bytes(200))
+    }
+
+    fn datagram((first, lie, attributes, rest): Parts, user: &str) -> Vec<u8> {
+        if first > 1 {
+            return [vec![first], rest].concat();
+        }
+        let user = user.as_bytes();
+        let mut body = vec![0, 6, 0, u8::try_from(user.len()).unwrap()];
+        body.extend_from_slice(user);
+        body.resize(body.len().next_multiple_of(4), 0);
+        for (kind, length, value) in attributes {
+            body.extend_from_slice(&kind.to_be_bytes());
+            body.extend_from_slice(&length.to_be_bytes());
+            body.extend_from_slice(&value);
+        }
+        let length = u16::try_from(body.len()).unwrap() + u16::from(lie % 8 == 0);
+        let mut bytes = vec![first, 1];
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+        bytes.extend_from_slice(&[lie; 12]);
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
+    #[test]
+    fn a_viewer_who_finds_new_addresses_for_ever_costs_no_more_memory() {
+        let (mut peer, _, _) = answered(OFFER).unwrap();
+        for port in 1..1000 {
+            peer.candidate(&format!("candidate:1 1 udp 2122260223 192.0.2.1 {port} typ host"));
+        }
+        assert_eq!(peer.candidates, MAX_CANDIDATES);
+    }
+
+    #[test]
+    fn the_offer_that_is_changed_below_is_a_good_one() {
+        let (_, answer, ufrag) = answered(OFFER).unwrap();
+        assert!(
+            answer.contains(&format!("a=ice-ufrag:{ufrag}")) && answer.contains("H264"),
+            "{answer}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_offer_panics(offer in offers()) {
+            let _ = crate::offer::h264_payloads(&offer);
+            let _ = answered(&offer);
+        }
+
+        #[test]
+        fn no_candidate_panics(text in "(candidate:)?([ -~]{1,12} ){0,9}(typ (host|srflx|relay))?[ -~]{0,9}") {
+            let _ = Candidate::from_sdp_string(&text);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_datagram_panics(sent in proptest::collection::vec(parts(), 1..20)) {
+            let (mut peer, _, ufrag) = answered(OFFER).unwrap();
+            let source = ([192, 0, 2, 1], 61_764).into();
+            let mut now = instant();
+            for parts in sent {
+                let bytes = datagram(parts, &format!("{ufrag}:Uf1z"));
+                let _ = str0m::ice::StunMessage::parse(&bytes);
+                let _ = peer.receive(now, source, &bytes);
+                while !matches!(peer.poll(), Ok(Said::Until(_)) | Err(_)) {}
+                now += Duration::from_millis(20);
+                let _ = peer.timeout(now);
+            }
+        }
     }
 }

@@ -98,6 +98,18 @@ pub(crate) struct Sending {
     since_pause: usize,
 }
 
+/// A session's place in the table: given back however the session ends, and be it by a panic of the library.
+struct Listed {
+    gate: Arc<Gate>,
+    id: SessionId,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.gate.forget(&self.id);
+    }
+}
+
 /// What happened next.
 enum Happened<N> {
     Mail(Option<Mail>),
@@ -108,12 +120,13 @@ enum Happened<N> {
 impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
     /// Until somebody ends it, or the viewer is gone.
     pub(crate) async fn run(mut self) {
+        let listed = Listed { gate: self.gate.clone(), id: self.id.clone() };
         let end = match self.watched().await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         tracing::debug!(session = self.id.as_str(), camera = %self.stream.0, why = %end, "a viewer's WebRTC session is over");
-        self.gate.forget(&self.id);
+        drop(listed);
         let _ = tokio::time::timeout(GOODBYE, self.say_goodbye()).await;
     }
 
@@ -270,4 +283,78 @@ async fn next_of<N>(watch: &mut Option<Watch<N>>) -> Next<N> {
 /// The library's kind of time.
 pub(crate) fn instant() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tarsier_live::LiveInput;
+    use tarsier_segment::sample_entry;
+    use tarsier_types::{
+        AccessUnit, CameraId, Dts, ParameterSets, Pts, StreamKind, SystemClock, Ticks, UtcMs,
+    };
+
+    use super::*;
+    use crate::fragment::Fragment;
+    use crate::gate::{Request, TrickleError, Whep};
+    use crate::offer::fixtures::WHOLE;
+
+    /// Tells the time once, to whoever opens the session, and then breaks.
+    #[derive(Default)]
+    struct Brittle(AtomicU32);
+
+    impl Clock for Brittle {
+        fn mono(&self) -> Mono {
+            assert_eq!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the clock breaks, as it should");
+            Mono::ZERO
+        }
+        fn utc(&self) -> UtcMs {
+            UtcMs(0)
+        }
+    }
+
+    async fn with_pictures(stream: &StreamId) -> (Live<&'static str>, Watch<&'static str>) {
+        let live = Live::start(Arc::new(SystemClock::start()), |_| {});
+        let watch = live.watch(stream.clone()).await;
+        let entry = sample_entry::avc1(&[0x67, 77, 0, 31, 0xac], &[0x68, 0xee], 640, 360);
+        let video = sample_entry::video_parameters(entry, None).unwrap();
+        let parameters = LiveInput::Parameters(ParameterSets { video, audio: None });
+        live.handle(stream.clone(), parameters).await;
+        for at in 0..4 {
+            let unit = AccessUnit {
+                track: Track::Video,
+                pts: Pts(at * 3600),
+                dts: Dts(at * 3600),
+                duration: Ticks(3600),
+                is_keyframe: at == 0,
+                arrived: UtcMs(0),
+                data: Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
+            };
+            let unit = LiveInput::Unit(LiveUnit { unit, arrived_utc_us: 0 });
+            live.handle(stream.clone(), unit).await;
+        }
+        (live, watch)
+    }
+
+    #[tokio::test]
+    async fn a_session_that_panicked_takes_no_place_for_ever() {
+        let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
+        let (live, _watch) = with_pictures(&stream).await;
+        let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
+        let whep = whep.unwrap();
+        let lifetime = Duration::from_secs(60);
+        let request = Request { stream: &stream, offer: WHOLE, lifetime };
+        let opened = whep.open(&live, [1, 2], request).await.unwrap();
+        let nothing = Fragment { ufrag: None, candidates: Vec::new() };
+        let is_there = || whep.trickle(&opened.id, &stream, "another", &nothing);
+        let gone = async {
+            while is_there() == Err(TrickleError::OtherTag) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.expect("it is still listed");
+        assert_eq!(is_there(), Err(TrickleError::NoSession));
+    }
 }
