@@ -15,6 +15,9 @@ use crate::shift::shift;
 /// More than any camera sends between two keyframes: 12 s at 100 Mbit/s is 150 MB.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// A piece of a file is at least that long, and as long as the part it ends with.
+const PIECE_BYTES: u64 = 1 << 20;
+
 /// What a decoder needs for one picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gop {
@@ -91,6 +94,23 @@ pub struct Shifted<'a> {
     pub audio_rate_hz: Option<u32>,
 }
 
+/// `asked` in pieces that end where parts end, so that no part is read twice: who asks for a whole file does not have it
+/// in memory as a whole.
+pub fn pieces(parts: &[Part], asked: &Range<u64>) -> Vec<Range<u64>> {
+    let (mut pieces, mut from) = (Vec::new(), asked.start);
+    for part in parts {
+        let end = (part.offset + u64::from(part.bytes)).min(asked.end);
+        if end >= from.saturating_add(PIECE_BYTES) {
+            pieces.push(from..end);
+            from = end;
+        }
+    }
+    if from < asked.end {
+        pieces.push(from..asked.end);
+    }
+    pieces
+}
+
 /// The bytes `asked` of the file as they are after a [shift](crate::shift) of every fragment in them. Playlists ask for
 /// whole parts; for any other range the parts around it are read as well.
 pub fn shifted(path: &Path, file: Shifted<'_>, asked: Range<u64>) -> Result<Bytes, ReadGopError> {
@@ -163,4 +183,36 @@ fn range(file: &mut File, range: &Range<u64>, bytes: &mut Vec<u8>) -> Result<(),
     file.seek(SeekFrom::Start(range.start)).map_err(ReadGopError::Read)?;
     let read = file.take(length).read_to_end(bytes).map_err(ReadGopError::Read)?;
     if u64::try_from(read).ok() == Some(length) { Ok(()) } else { Err(ReadGopError::Changed(None)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_file_is_never_in_memory_at_once() {
+        const PART: u32 = 700_000;
+        let part = |at: u64| Part {
+            offset: 1000 + at * u64::from(PART),
+            bytes: PART,
+            start: Ticks(0),
+            duration: Ticks(90_000),
+            starts_with_keyframe: true,
+        };
+        let parts: Vec<Part> = (0..100).map(part).collect();
+        for asked in [0..70_001_000, 500..69_000_500, 1000..701_000, 5..6, 7..7] {
+            let pieces = pieces(&parts, &asked);
+            let mut at = asked.start;
+            for piece in &pieces {
+                assert_eq!(piece.start, at, "they follow one another");
+                assert!(piece.end - piece.start < PIECE_BYTES + u64::from(PART), "{piece:?}");
+                assert!(
+                    piece.end == asked.end || parts.iter().any(|part| part.offset == piece.end),
+                    "{piece:?} cuts a part in two"
+                );
+                at = piece.end;
+            }
+            assert_eq!(at, asked.end, "all of it: {pieces:?}");
+        }
+    }
 }

@@ -8,6 +8,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::StreamExt;
 use serde::Deserialize;
 use tarsier_api::Page;
 use tarsier_api::problem::Problem;
@@ -392,25 +394,38 @@ async fn shifted(
 ) -> Result<Response, Failure> {
     let length = parts.last().map_or(0, |part| part.offset + u64::from(part.bytes));
     let range = asked.clone().unwrap_or(0..length);
-    let content_range = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
-    let read = tokio::task::spawn_blocking(move || {
-        let file = Shifted { parts: &parts, by, audio_rate_hz };
-        let read =
-            media.open().and_then(|mut source| read::shifted_from(&mut *source, file, range));
-        read.inspect_err(|error| {
-            tracing::warn!(?media, error = error as &dyn std::error::Error, "not served");
+    let mut pieces = read::pieces(&parts, &range).into_iter();
+    let source = Arc::new((media, parts));
+    let read = move |piece: Range<u64>| {
+        let source = source.clone();
+        tokio::task::spawn_blocking(move || {
+            let (media, parts) = source.as_ref();
+            let file = Shifted { parts, by, audio_rate_hz };
+            let read =
+                media.open().and_then(|mut source| read::shifted_from(&mut *source, file, piece));
+            read.inspect_err(|error| {
+                tracing::warn!(?media, error = error as &dyn std::error::Error, "not served");
+            })
         })
+    };
+    let first = match pieces.next() {
+        Some(piece) => read(piece).await.map_err(|_| crate::words::internal())?,
+        None => Ok(Bytes::new()),
+    };
+    let first = first.map_err(|_| stills::no_footage())?;
+    let rest = futures::stream::iter(pieces).then(read).map(|read| match read {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // The answer has begun: all that can be said is that it does not go on.
+        Ok(Err(_)) | Err(_) => Err(std::io::Error::other("a part cannot be read")),
     });
-    let bytes =
-        read.await.map_err(|_| crate::words::internal())?.map_err(|_| stills::no_footage())?;
+    let body = futures::stream::once(std::future::ready(Ok(first))).chain(rest);
+    let body = axum::body::Body::from_stream(body);
     let kind = (header::CONTENT_TYPE, "video/mp4".to_owned());
-    Ok(match asked {
-        Some(_) => {
-            (StatusCode::PARTIAL_CONTENT, [kind, (header::CONTENT_RANGE, content_range)], bytes)
-                .into_response()
-        }
-        None => ([kind], bytes).into_response(),
-    })
+    let sent = (header::CONTENT_LENGTH, (range.end - range.start).to_string());
+    let Some(range) = asked else { return Ok(([kind, sent], body).into_response()) };
+    let which = format!("bytes {}-{}/{length}", range.start, range.end.saturating_sub(1));
+    let which = (header::CONTENT_RANGE, which);
+    Ok((StatusCode::PARTIAL_CONTENT, [kind, sent, which], body).into_response())
 }
 
 /// An HLS playlist of the range, at most 25 hours.
