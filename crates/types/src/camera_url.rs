@@ -130,6 +130,14 @@ pub enum CameraUrlError {
 impl CameraUrl {
     /// Reads what a person pasted: the address, and the credentials if the URL held any.
     pub fn parse(text: &str) -> Result<(Self, Option<Credentials>), CameraUrlError> {
+        let (url, userinfo) = Self::read(text, split_userinfo)?;
+        Ok((url, userinfo.map(credentials)))
+    }
+
+    fn read(
+        text: &str,
+        split: impl Fn(&str) -> (Option<&str>, &str),
+    ) -> Result<(Self, Option<&str>), CameraUrlError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(CameraUrlError::Empty);
@@ -145,7 +153,7 @@ impl CameraUrl {
             .ok_or_else(|| CameraUrlError::UnknownScheme {
                 scheme: scheme_text.chars().take(16).collect(),
             })?;
-        let (userinfo, address) = split_userinfo(rest);
+        let (userinfo, address) = split(rest);
         if address.is_empty() || address.starts_with(['/', '?', '#', ':']) {
             return Err(CameraUrlError::NoHost);
         }
@@ -155,7 +163,7 @@ impl CameraUrl {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(CameraUrlError::NoHost);
         }
-        Ok((Self { scheme, url }, userinfo.map(credentials)))
+        Ok((Self { scheme, url }, userinfo))
     }
 
     /// The protocol.
@@ -199,6 +207,14 @@ fn split_userinfo(rest: &str) -> (Option<&str>, &str) {
             if host_and_port && !is_surely_host(behind) { (None, rest) } else { split(last) }
         }
         (None, _) => (None, rest),
+    }
+}
+
+/// The same by RFC 3986 alone.
+fn split_authority(rest: &str) -> (Option<&str>, &str) {
+    match authority_of(rest).rfind('@') {
+        Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
+        None => (None, rest),
     }
 }
 
@@ -273,8 +289,9 @@ impl fmt::Debug for CameraUrl {
 
 impl TryFrom<String> for CameraUrl {
     type Error = CameraUrlError;
+    /// What was kept holds no credentials: an `@` behind its host is no password, however much it looks like one.
     fn try_from(text: String) -> Result<Self, CameraUrlError> {
-        Self::parse(&text).map(|(url, _)| url)
+        Self::read(&text, split_authority).map(|(url, _)| url)
     }
 }
 
@@ -325,6 +342,18 @@ mod tests {
     fn an_at_sign_in_the_path_is_no_password() {
         check("rtsp://192.0.2.7:554/a@b", "rtsp://192.0.2.7:554/a@b", None);
         check("rtsp://u:p@192.0.2.7/a@b", "rtsp://192.0.2.7/a@b", Some(("u", "p")));
+    }
+
+    #[test]
+    fn a_kept_url_does_not_change_its_host_when_it_is_read_again() {
+        for text in
+            ["rtsp://u:p@cam.local/a@b", "rtsp://u:p@cam:8554/a?b=c@192.0.2.9", "rtsp://cam/@"]
+        {
+            let (url, _) = CameraUrl::parse(text).unwrap();
+            assert_eq!(CameraUrl::try_from(String::from(url.clone())), Ok(url), "{text}");
+        }
+        let by_hand = CameraUrl::try_from("rtsp://u:p@192.0.2.7/ch1".to_owned()).unwrap();
+        assert_eq!(by_hand.as_str(), "rtsp://192.0.2.7/ch1", "no password stays in it");
     }
 
     #[test]
