@@ -8,6 +8,7 @@ pub(crate) mod footage;
 mod hls;
 mod leftovers;
 mod modes;
+mod nonsense;
 mod observe;
 mod pictures;
 mod policy;

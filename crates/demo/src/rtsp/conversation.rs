@@ -447,4 +447,42 @@ mod tests {
         conversation.handle(now, &request("PAUSE rtsp://h/cam2/main", "Session: ABCD"), None);
         assert_eq!(conversation.deadline(), None, "a paused session has nothing to do");
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 500, ..Default::default() })]
+
+        #[test]
+        fn whatever_a_client_asks_the_answers_are_whole_and_the_camera_goes_on(
+            asked in proptest::collection::vec((
+                "(SETUP|PLAY|PAUSE|DESCRIBE|TEARDOWN|GET_PARAMETER|[A-Z]{0,9})",
+                "(rtsp://h/cam[0-3]/(main|sub)(/track[0-3])?|[!-~]{0,30})/?",
+                "(Transport: (RTP/AVP|RTP/AVP/TCP|[!-~]{0,9})(;(unicast|interleaved|client_port)(=[0-9]{0,6}(-[0-9]{0,6})?)?){0,3})?",
+                "(Session: (ABCD)?[ -~]{0,4})?",
+                "((Accept|Authorization|Range|Scale): [ -~]{0,20})?",
+            ), 1..12),
+            ports in proptest::prelude::any::<Option<(u16, u16)>>(),
+        ) {
+            let mut conversation = conversation();
+            let mut now = NOW;
+            for (method, uri, transport, session, more) in asked {
+                let headers = [transport, session, more].map(|header| format!("{header}\r\n"));
+                let headers: String = headers.into_iter().filter(|header| header.len() > 2).collect();
+                let text = format!("{method} {uri} RTSP/1.0\r\nCSeq: 1\r\n{headers}\r\n");
+                let Ok(Incoming::Request(request, _)) = parse(text.as_bytes()) else { continue };
+                let ports = ports.filter(|_| conversation.wants_ports(&request));
+                let answer = conversation.handle(now, &request, ports);
+                let mut out = Vec::new();
+                answer.response.write(Some("1"), &mut out);
+                let head = String::from_utf8(out).unwrap();
+                let head = head.split("\r\n\r\n").next().unwrap();
+                let lines = 3 + answer.response.headers.len() + usize::from(!answer.response.body.is_empty());
+                assert_eq!(head.lines().count(), lines, "nobody smuggles a line in: {head}");
+                for _ in 0..20 {
+                    now = conversation.deadline().unwrap_or(now).max(now);
+                    conversation.poll(now, &mut Vec::new());
+                }
+            }
+            conversation.finish(&mut Vec::new());
+        }
+    }
 }
