@@ -8,6 +8,8 @@ mod crash;
 mod disk;
 mod engines;
 mod hls;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod house;
 mod kill;
 mod live;

@@ -27,7 +27,7 @@ fn now() -> Instant {
 }
 
 /// A viewer as a browser is one.
-struct Viewer {
+pub(crate) struct Viewer {
     rtc: Rtc,
     socket: UdpSocket,
     address: SocketAddr,
@@ -36,7 +36,7 @@ struct Viewer {
 }
 
 impl Viewer {
-    async fn new() -> anyhow::Result<(Self, String, SdpPendingOffer)> {
+    pub(crate) async fn new() -> anyhow::Result<(Self, String, SdpPendingOffer)> {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
         let address = socket.local_addr()?;
         let mut rtc = Rtc::builder().clear_codecs().enable_h264(true).build(now());
@@ -105,7 +105,7 @@ impl Viewer {
     }
 }
 
-async fn post(
+pub(crate) async fn post(
     hub: &HubProcess,
     camera: &str,
     kind: &str,
@@ -131,7 +131,7 @@ async fn refused(
     Ok((status, serde_json::from_str(&answer.text().await?).context("no problem")?))
 }
 
-async fn patch(
+pub(crate) async fn patch(
     hub: &HubProcess,
     session: &str,
     etag: Option<&str>,
