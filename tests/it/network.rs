@@ -104,7 +104,7 @@ impl Scene {
     /// Where files begin, in their order.
     async fn files(&self) -> anyhow::Result<Vec<i64>> {
         let path = format!("/api/v1/cameras/{}/main/segments?from_utc_ms=0&limit=1000", self.id);
-        Ok(starts(&self.hub.get(&path).await?).context("files")?)
+        starts(&self.hub.get(&path).await?).context("files")
     }
 
     /// To be called before the fault ends.
