@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::recording::until_written;
 use crate::{camera, cameras, hub, journey};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A viewer as a browser is one.
 pub(crate) struct Viewer {
@@ -23,6 +23,17 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     pub(crate) async fn open(hub: &HubProcess, camera: &str, stream: &str) -> anyhow::Result<Self> {
+        let request =
+            serde_json::json!({ "codecs": ["avc1.640028", "avc1.4d001f", "hvc1.1.6.L93.B0"] });
+        Self::ask(hub, camera, stream, &request).await
+    }
+
+    pub(crate) async fn ask(
+        hub: &HubProcess,
+        camera: &str,
+        stream: &str,
+        request: &Value,
+    ) -> anyhow::Result<Self> {
         let url = format!(
             "{}/live/{camera}/{stream}/mse?token={}",
             hub.url.replacen("http", "ws", 1),
@@ -30,8 +41,6 @@ impl Viewer {
         );
         let (mut socket, _) =
             tokio_tungstenite::connect_async(url).await.context("open the WebSocket")?;
-        let request =
-            serde_json::json!({ "codecs": ["avc1.640028", "avc1.4d001f", "hvc1.1.6.L93.B0"] });
         socket.send(Message::text(request.to_string())).await?;
         Ok(Self { socket })
     }

@@ -21,6 +21,7 @@ mod playback;
 mod recording;
 mod rights;
 mod secrets;
+mod sound;
 mod storage;
 mod supervision;
 mod whep;

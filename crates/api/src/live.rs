@@ -2,7 +2,7 @@
 //!
 //! The client's first message is [`MseRequest`] as text. The server answers with [`MseMessage`]s as text and,
 //! behind each `Init`, binary messages: first `ftyp moov`, then one `[prft] moof mdat` for each access unit,
-//! the last GOP at once. The `prft` box (ISO/IEC 14496-12 section 8.16.5) tells when the unit's last byte
+//! the last GOP at once. With sound, units of both tracks come in turn, as they arrived. The `prft` box (ISO/IEC 14496-12 section 8.16.5) tells when the unit's last byte
 //! reached the recorder. Media time starts at 0 with each `Init` and the unit before it is never needed again:
 //! a client puts the new run behind what it has buffered (`timestampOffset`), or begins anew.
 
@@ -18,6 +18,10 @@ pub struct MseRequest {
     /// RFC 6381 codecs for which `MediaSource.isTypeSupported` said yes: `avc1.640028`, `hvc1.1.6.L93.B0`. A
     /// family is enough: the server asks only whether the stream's coding (`avc1`, `hvc1`, `av01`) is among them.
     pub codecs: Vec<String>,
+    /// Send the sound too, if there is any and its coding (`mp4a`, `flac`) is among `codecs`. The type in
+    /// [`MseMessage::Init`] tells whether it comes.
+    #[serde(default)]
+    pub sound: bool,
 }
 
 /// What the server says between the pictures.
@@ -26,7 +30,7 @@ pub struct MseRequest {
 pub enum MseMessage {
     /// The next binary message is an init segment for this type.
     Init {
-        /// `video/mp4; codecs="avc1.640028"`
+        /// `video/mp4; codecs="avc1.640028,mp4a.40.2"`
         mime: String,
         /// Pixels.
         width: u16,

@@ -9,7 +9,7 @@ use tarsier_api::event::EventKind;
 use tarsier_live::{LiveInput, LiveUnit};
 use tarsier_playback::OpenSegment;
 use tarsier_supervise::Report;
-use tarsier_types::{AccessUnit, CameraId, Clock, Gap, GapReason, StreamKind, Track, UtcMs};
+use tarsier_types::{AccessUnit, CameraId, Clock, Gap, GapReason, StreamKind, UtcMs};
 use tarsier_wire::ToHub;
 use tokio::sync::mpsc;
 
@@ -150,17 +150,9 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
         ToHub::LiveParameters { stream, parameters } => {
             hub.live.handle((camera, stream), LiveInput::Parameters(parameters)).await;
         }
-        ToHub::LiveUnit {
-            stream,
-            track: Track::Video,
-            pts,
-            dts,
-            duration,
-            is_keyframe,
-            arrived_utc_us,
-        } => {
+        ToHub::LiveUnit { stream, track, pts, dts, duration, is_keyframe, arrived_utc_us } => {
             let unit = AccessUnit {
-                track: Track::Video,
+                track,
                 pts,
                 dts,
                 duration,
@@ -172,8 +164,8 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
                 .handle((camera, stream), LiveInput::Unit(LiveUnit { unit, arrived_utc_us }))
                 .await;
         }
-        // Sound is not sent to viewers yet. Who takes over from whom is the supervisor's.
-        ToHub::Hello { .. } | ToHub::LiveUnit { .. } | ToHub::ReadyToTakeOver { .. } => {}
+        // Who takes over from whom is the supervisor's.
+        ToHub::Hello { .. } | ToHub::ReadyToTakeOver { .. } => {}
         ToHub::Disk { stream, problem, tier_id } => {
             let says = if problem.is_some() { DiskSays::Refused } else { DiskSays::Fine };
             if let Some(problem) = problem {

@@ -13,7 +13,7 @@ use tarsier_types::{CameraId, Clock, Mono, ParameterSets, StreamKind};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::feed::{Feed, FeedInput, FeedOutput, Item, LiveUnit, To};
-use crate::viewer::{Next, Viewer};
+use crate::viewer::{Next, Tracks, Viewer};
 
 /// Units that may wait for the task.
 const INPUT_CAPACITY: usize = 1024;
@@ -26,7 +26,7 @@ pub type StreamId = (CameraId, StreamKind);
 pub enum LiveInput<N> {
     /// A run begins.
     Parameters(ParameterSets),
-    /// A picture.
+    /// A picture, or sound.
     Unit(LiveUnit),
     /// Units were left out.
     Skipped(u32),
@@ -99,12 +99,17 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Live<N> {
         let _ = self.inputs.send((stream, Input::Live(input))).await;
     }
 
-    /// Begins to watch; ends when the [`Watch`] is dropped.
+    /// Begins to watch, without sound; ends when the [`Watch`] is dropped.
     pub async fn watch(&self, stream: StreamId) -> Watch<N> {
+        self.watch_tracks(stream, Tracks::Pictures).await
+    }
+
+    /// Begins to watch; ends when the [`Watch`] is dropped.
+    pub async fn watch_tracks(&self, stream: StreamId, tracks: Tracks) -> Watch<N> {
         let viewer = self.next_viewer.fetch_add(1, Ordering::Relaxed);
         let mailbox =
-            Arc::new(Mailbox { viewer: Mutex::new(Viewer::default()), filled: Notify::new() });
-        let watch = Watch { stream, viewer, mailbox, inputs: self.inputs.clone() };
+            Arc::new(Mailbox { viewer: Mutex::new(Viewer::new(tracks)), filled: Notify::new() });
+        let watch = Watch { stream, viewer, tracks, mailbox, inputs: self.inputs.clone() };
         let _ = self
             .inputs
             .send((watch.stream.clone(), Input::Join(viewer, watch.mailbox.clone())))
@@ -129,6 +134,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Live<N> {
 pub struct Watch<N> {
     stream: StreamId,
     viewer: u64,
+    tracks: Tracks,
     mailbox: Arc<Mailbox<N>>,
     inputs: mpsc::Sender<(StreamId, Input<N>)>,
 }
@@ -137,6 +143,11 @@ impl<N> Watch<N> {
     /// Which stream this is.
     pub const fn stream(&self) -> &StreamId {
         &self.stream
+    }
+
+    /// What of it is watched.
+    pub const fn tracks(&self) -> Tracks {
+        self.tracks
     }
 
     /// What to send next, if there is anything now.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tarsier_types::{AccessUnit, Mono, ParameterSets, Ticks};
+use tarsier_types::{AccessUnit, Dts, Mono, ParameterSets, Ticks, Track};
 
 /// How long a stream is still taken from its recorder after the last viewer left.
 pub const LINGER: Duration = Duration::from_secs(10);
@@ -18,13 +18,25 @@ const MAX_GOP_BYTES: usize = 48 << 20;
 /// A step of the decoding time beyond this is a new run: a camera that restarted, a clock that was set (guess).
 const MAX_STEP: Ticks = Ticks(10 * Ticks::PER_SECOND);
 
-/// One picture on its way to viewers, shared by all of them.
+/// One access unit on its way to viewers, shared by all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveUnit {
-    /// The picture.
+    /// A picture, or a frame of sound.
     pub unit: AccessUnit,
     /// When its last byte reached the recorder, microseconds since 1970: what `prft` carries.
     pub arrived_utc_us: i64,
+}
+
+impl LiveUnit {
+    /// A picture from which decoding can start. Every frame of sound says so of itself, and begins nothing.
+    pub fn is_keyframe(&self) -> bool {
+        self.is_picture() && self.unit.is_keyframe
+    }
+
+    /// No sound.
+    pub fn is_picture(&self) -> bool {
+        self.unit.track == Track::Video
+    }
 }
 
 /// What a viewer is offered. `N` is what people are told; the feed only passes it on.
@@ -32,7 +44,7 @@ pub struct LiveUnit {
 pub enum Item<N> {
     /// A run begins; what follows is decodable with these.
     Init(Arc<ParameterSets>),
-    /// A picture of the run.
+    /// A picture of the run, or sound that belongs to it.
     Unit(Arc<LiveUnit>),
     /// The recorder left so many access units out; the next one is a keyframe.
     Skipped(u32),
@@ -51,7 +63,7 @@ pub enum FeedInput<N> {
     Left,
     /// The recorder begins a run.
     Parameters(ParameterSets),
-    /// A picture came.
+    /// A picture came, or sound.
     Unit(LiveUnit),
     /// The recorder left units out.
     Skipped(u32),
@@ -92,7 +104,8 @@ pub struct Feed<N> {
     parameters: Option<Arc<ParameterSets>>,
     /// The run was announced to viewers and goes on.
     is_running: bool,
-    last_dts: Option<tarsier_types::Dts>,
+    /// Of the newest picture.
+    last_dts: Option<Dts>,
     gop: Vec<Arc<LiveUnit>>,
     gop_bytes: usize,
     notice: Option<N>,
@@ -124,7 +137,7 @@ impl<N: Clone + PartialEq> Feed<N> {
 
     /// The newest keyframe that is at hand, with what decodes it: a still costs no disk then.
     pub fn newest_keyframe(&self) -> Option<(Arc<ParameterSets>, Arc<LiveUnit>)> {
-        let first = self.gop.first().filter(|unit| unit.unit.is_keyframe)?;
+        let first = self.gop.first().filter(|unit| unit.is_keyframe())?;
         Some((self.parameters.clone()?, first.clone()))
     }
 
@@ -152,7 +165,8 @@ impl<N: Clone + PartialEq> Feed<N> {
                 self.parameters = Some(Arc::new(parameters));
                 self.end_run();
             }
-            FeedInput::Unit(unit) => self.unit(unit),
+            FeedInput::Unit(unit) if unit.is_picture() => self.picture(unit),
+            FeedInput::Unit(unit) => self.sound(unit),
             FeedInput::Skipped(units) => {
                 // The next unit is a keyframe of the same run.
                 self.clear_gop();
@@ -194,7 +208,7 @@ impl<N: Clone + PartialEq> Feed<N> {
         }
     }
 
-    fn unit(&mut self, unit: LiveUnit) {
+    fn picture(&mut self, unit: LiveUnit) {
         let Some(parameters) = self.parameters.clone() else { return };
         if !self.is_subscribed {
             return;
@@ -203,7 +217,7 @@ impl<N: Clone + PartialEq> Feed<N> {
         if self.last_dts.is_some_and(|last| dts <= last || dts - last > MAX_STEP) {
             self.end_run();
         }
-        if !self.is_running && !unit.unit.is_keyframe {
+        if !self.is_running && !unit.is_keyframe() {
             return;
         }
         if !self.is_running {
@@ -217,8 +231,19 @@ impl<N: Clone + PartialEq> Feed<N> {
         self.deliver(To::All, Item::Unit(unit));
     }
 
+    /// Pictures decide what a run is; sound that is far from them is not of it.
+    fn sound(&mut self, unit: LiveUnit) {
+        let distance = |picture: Dts| Ticks((unit.unit.dts - picture).0.saturating_abs());
+        if !self.is_running || self.last_dts.is_none_or(|picture| distance(picture) > MAX_STEP) {
+            return;
+        }
+        let unit = Arc::new(unit);
+        self.keep(&unit);
+        self.deliver(To::All, Item::Unit(unit));
+    }
+
     fn keep(&mut self, unit: &Arc<LiveUnit>) {
-        if unit.unit.is_keyframe {
+        if unit.is_keyframe() {
             self.clear_gop();
         } else if self.gop.is_empty() {
             return;
@@ -266,9 +291,10 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
-    use crate::viewer::fixtures::{parameters, unit};
+    use crate::viewer::fixtures::{parameters, sound, unit};
 
-    /// `+` joins, `-` leaves, `P` parameters, `K`/`f` a picture (40 ms after the one before), `<` the timeline
+    /// `+` joins, `-` leaves, `P` parameters, `K`/`f` a picture (40 ms after the one before), `a` sound of the newest
+    /// picture's time, `A` sound a minute away from it, `<` the timeline
     /// begins anew, `!` offline, `.` pictures may come again, `s` units were left out, `E` the end, `1`..`9`
     /// seconds pass. Answer: `S`ubscribe, `U`nsubscribe, and in brackets what is delivered.
     fn run(script: &str) -> String {
@@ -286,6 +312,8 @@ mod tests {
                     dts += 3600;
                     FeedInput::Unit(unit(dts, step == 'K', 100))
                 }
+                'a' => FeedInput::Unit(sound(dts)),
+                'A' => FeedInput::Unit(sound(dts + 60 * Ticks::PER_SECOND)),
                 '<' => {
                     dts = -3600;
                     continue;
@@ -314,9 +342,11 @@ mod tests {
                         }
                         match item {
                             Item::Init(_) => shown.push('I'),
-                            Item::Unit(unit) => {
-                                shown.push(if unit.unit.is_keyframe { 'K' } else { 'f' });
-                            }
+                            Item::Unit(unit) => shown.push(match unit.unit.track {
+                                Track::Audio => 'a',
+                                Track::Video if unit.unit.is_keyframe => 'K',
+                                Track::Video => 'f',
+                            }),
                             Item::Skipped(units) => write!(shown, "s{units}").unwrap(),
                             Item::Waiting(why) => write!(shown, "w({why})").unwrap(),
                             Item::Ended(why) => write!(shown, "e({why})").unwrap(),
@@ -341,6 +371,13 @@ mod tests {
     #[test]
     fn a_run_begins_with_a_keyframe() {
         assert_eq!(run("+PffKf"), "SIKf", "pictures before the first keyframe are not decodable");
+    }
+
+    #[test]
+    fn sound_goes_with_the_pictures_and_begins_nothing() {
+        assert_eq!(run("+PaKafa"), "SIKafa", "before the first picture there is nothing to hear");
+        assert_eq!(run("+PKafKa+fa"), "SIKafKa2:I2:K2:afa", "a newcomer hears what he sees");
+        assert_eq!(run("+PKafAf"), "SIKaff", "sound of another time is not of this run");
     }
 
     #[test]

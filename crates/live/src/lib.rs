@@ -16,3 +16,4 @@ pub mod viewer;
 pub use fanout::{Live, LiveInput, Watch, Wish};
 pub use feed::LiveUnit;
 pub use mse::{MseOut, MseSink};
+pub use viewer::Tracks;

@@ -19,18 +19,28 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// More than this may not wait, however fast it came.
 pub const MAX_BYTES: usize = 64 << 20;
 
+/// What a viewer wants of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tracks {
+    /// Pictures alone.
+    #[default]
+    Pictures,
+    /// Sound as well, where there is any.
+    PicturesAndSound,
+}
+
 /// What is sent next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<N> {
     /// A run begins.
     Init(Arc<ParameterSets>),
-    /// A picture; its media time is `unit.dts - origin`.
+    /// A picture, or sound; its media time is `unit.dts - origin`, and never negative.
     Unit {
-        /// The picture.
+        /// The picture, or the sound.
         unit: Arc<LiveUnit>,
         /// Media time 0: the first picture that this viewer got of the run.
         origin: Dts,
-        /// Counts the pictures of the run, from 1.
+        /// Counts the units of the run, from 1.
         sequence: u32,
     },
     /// So many units were left out; the next one is a keyframe.
@@ -63,13 +73,14 @@ impl<N> Entry<N> {
     }
 
     fn is_keyframe(&self) -> bool {
-        self.unit().is_some_and(|unit| unit.unit.is_keyframe)
+        self.unit().is_some_and(LiveUnit::is_keyframe)
     }
 }
 
 /// The brain.
 #[derive(Debug)]
 pub struct Viewer<N> {
+    tracks: Tracks,
     queue: VecDeque<Entry<N>>,
     bytes: usize,
     /// Pictures are left out until the next keyframe.
@@ -82,7 +93,15 @@ pub struct Viewer<N> {
 
 impl<N> Default for Viewer<N> {
     fn default() -> Self {
+        Self::new(Tracks::default())
+    }
+}
+
+impl<N> Viewer<N> {
+    /// One who has seen nothing yet.
+    pub fn new(tracks: Tracks) -> Self {
         Self {
+            tracks,
             queue: VecDeque::new(),
             bytes: 0,
             is_skipping: false,
@@ -91,14 +110,18 @@ impl<N> Default for Viewer<N> {
             sequence: 0,
         }
     }
-}
 
-impl<N> Viewer<N> {
     /// Something for him; never waits.
     pub fn offer(&mut self, now: Mono, item: Item<N>) {
         match &item {
+            Item::Unit(unit) if !unit.is_picture() => {
+                if self.is_skipping || self.tracks == Tracks::Pictures {
+                    return;
+                }
+                self.bytes += unit.unit.data.len();
+            }
             Item::Unit(unit) => {
-                if self.is_skipping && !unit.unit.is_keyframe {
+                if self.is_skipping && !unit.is_keyframe() {
                     self.count_skipped(1);
                     return;
                 }
@@ -142,6 +165,10 @@ impl<N> Viewer<N> {
                     self.bytes -= unit.unit.data.len();
                     let origin =
                         *self.origin.get_or_insert_with(|| tarsier_segment::origin_of(&unit.unit));
+                    if !unit.is_picture() && unit.unit.dts < origin {
+                        // It belongs to pictures that he never gets.
+                        continue;
+                    }
                     self.sequence = self.sequence.wrapping_add(1);
                     return Some(Next::Unit { unit, origin, sequence: self.sequence });
                 }
@@ -188,7 +215,7 @@ impl<N> Viewer<N> {
                 entry @ Entry::Item(..) => match entry.unit() {
                     Some(unit) => {
                         self.bytes -= unit.unit.data.len();
-                        left_out += 1;
+                        left_out += u32::from(unit.is_picture());
                     }
                     None => self.queue.push_back(entry),
                 },
@@ -230,6 +257,11 @@ pub(crate) mod fixtures {
         }
     }
 
+    pub(crate) fn sound(dts: i64) -> LiveUnit {
+        let LiveUnit { unit, arrived_utc_us } = unit(dts, true, 10);
+        LiveUnit { unit: AccessUnit { track: Track::Audio, ..unit }, arrived_utc_us }
+    }
+
     pub(crate) fn unit(dts: i64, is_keyframe: bool, bytes: usize) -> LiveUnit {
         LiveUnit {
             unit: AccessUnit {
@@ -251,14 +283,19 @@ mod tests {
     use std::fmt::Write;
 
     use proptest::prelude::*;
+    use tarsier_types::Track;
 
-    use super::fixtures::{parameters, unit};
+    use super::fixtures::{parameters, sound, unit};
     use super::*;
 
-    /// `I` a run begins, `K`/`f` a picture comes, `w` waiting, `t` he takes one, `T` he takes all, `1`..`9`
+    /// `I` a run begins, `K`/`f` a picture comes, `a` sound of its time, `b` sound of 80 ms before it, `w` waiting, `t` he takes one, `T` he takes all, `1`..`9`
     /// seconds pass. Answer: what he got, with the media time of each picture in units of 40 ms.
     fn run(script: &str) -> String {
-        let mut viewer = Viewer::<&str>::default();
+        run_with(Tracks::PicturesAndSound, script)
+    }
+
+    fn run_with(tracks: Tracks, script: &str) -> String {
+        let mut viewer = Viewer::<&str>::new(tracks);
         let (mut now, mut dts, mut shown) = (Mono::ZERO, 900_000_i64, String::new());
         for step in script.chars() {
             match step {
@@ -267,6 +304,8 @@ mod tests {
                     dts += 3600;
                     viewer.offer(now, Item::Unit(Arc::new(unit(dts, step == 'K', 1000))));
                 }
+                'a' => viewer.offer(now, Item::Unit(Arc::new(sound(dts)))),
+                'b' => viewer.offer(now, Item::Unit(Arc::new(sound(dts - 7200)))),
                 'w' => viewer.offer(now, Item::Waiting("offline")),
                 's' => viewer.offer(now, Item::Skipped(5)),
                 '1'..='9' => now = now + Duration::from_secs(u64::from(step) - u64::from('0')),
@@ -287,7 +326,11 @@ mod tests {
             None => shown.push('_'),
             Some(Next::Init(_)) => shown.push('I'),
             Some(Next::Unit { unit, origin, .. }) => {
-                let letter = if unit.unit.is_keyframe { 'K' } else { 'f' };
+                let letter = match unit.unit.track {
+                    Track::Audio => 'a',
+                    Track::Video if unit.unit.is_keyframe => 'K',
+                    Track::Video => 'f',
+                };
                 write!(shown, "{letter}{}", (unit.unit.dts - origin).0 / 3600).unwrap();
             }
             Some(Next::Skipped(units)) => write!(shown, "[-{units}]").unwrap(),
@@ -333,20 +376,37 @@ mod tests {
     }
 
     #[test]
+    fn sound_is_for_those_who_want_it() {
+        assert_eq!(run("IKafaT"), "IK0a0f1a1");
+        assert_eq!(run_with(Tracks::Pictures, "IKafaT"), "IK0f1");
+    }
+
+    #[test]
+    fn sound_from_before_the_first_picture_is_not_sent() {
+        assert_eq!(run("IKbafbfbT"), "IK0a0f1f2a0", "media time has no sign");
+    }
+
+    #[test]
+    fn sound_is_left_out_with_its_pictures() {
+        assert_eq!(run("IaKaffatt3KafaKafT"), "IK0a0f1f2a2[-2]K5a5f6");
+        assert_eq!(run("IKafTsafaKaT"), "IK0a0f1[-6]K3a3", "nothing is heard of what is not seen");
+    }
+
+    #[test]
     fn words_are_never_left_out() {
         assert_eq!(run("IKfw9KfIKfT"), "(offline)[-2]IK0f1IK0f1", "only pictures are");
     }
 
     proptest! {
         #[test]
-        fn whatever_happens_he_can_decode_what_he_gets(script in "I[IKffffftT123]{0,120}T") {
+        fn whatever_happens_he_can_decode_what_he_gets(script in "I[IKffffabtT123]{0,120}T") {
             let shown = run(&script);
             let mut decodable = false;
             for (at, letter) in shown.char_indices() {
                 match letter {
                     'I' | '[' => decodable = false,
                     'K' => decodable = true,
-                    'f' => prop_assert!(decodable, "{script}: {shown} at {at}"),
+                    'f' | 'a' => prop_assert!(decodable, "{script}: {shown} at {at}"),
                     _ => {}
                 }
             }

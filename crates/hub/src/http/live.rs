@@ -12,7 +12,7 @@ use futures::{SinkExt, StreamExt};
 use tarsier_api::live::{MseMessage, MseRequest};
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_live::mse::{self, Gone};
-use tarsier_live::{MseOut, MseSink};
+use tarsier_live::{MseOut, MseSink, Tracks};
 
 use crate::http::answer::{Failure, PathOf};
 use crate::http::rights::Caller;
@@ -63,7 +63,8 @@ async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket
     let mut stopping = hub.stopping.subscribe();
     let (sender, mut receiver) = socket.split();
     let mut sink = Socket { sender };
-    let mut watch = hub.live.watch(stream).await;
+    let tracks = if request.sound { Tracks::PicturesAndSound } else { Tracks::Pictures };
+    let mut watch = hub.live.watch_tracks(stream, tracks).await;
     // Reading on is what notices that the client closed; it has nothing more to say.
     let closed = async { while let Some(Ok(_)) = receiver.next().await {} };
     // The guard that it returns must not live on.

@@ -7,7 +7,7 @@ import type { Stream } from "./Stream";
  */
 export type MseMessage = { "kind": "init", 
 /**
- * `video/mp4; codecs="avc1.640028"`
+ * `video/mp4; codecs="avc1.640028,mp4a.40.2"`
  */
 mime: string, 
 /**

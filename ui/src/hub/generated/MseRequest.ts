@@ -8,4 +8,9 @@ export type MseRequest = {
  * RFC 6381 codecs for which `MediaSource.isTypeSupported` said yes: `avc1.640028`, `hvc1.1.6.L93.B0`. A
  * family is enough: the server asks only whether the stream's coding (`avc1`, `hvc1`, `av01`) is among them.
  */
-codecs: Array<string>, };
+codecs: Array<string>, 
+/**
+ * Send the sound too, if there is any and its coding (`mp4a`, `flac`) is among `codecs`. The type in
+ * [`MseMessage::Init`] tells whether it comes.
+ */
+sound: boolean, };
