@@ -2,19 +2,21 @@
  * One camera's stream, live, in a video element: from the hub's socket into the media source, close behind the newest
  * picture, and back by itself after whatever stops it.
  *
- * Decisions are made in `pace`, `watch`, `backoff` and `delay`; this file carries them out.
+ * Decisions are made in `pace`, `watch`, `silence`, `backoff` and `delay`; this file carries them out.
  * What does not belong here: opening sockets (handed in), and anything that is drawn over the picture.
  */
 
 import type { MseMessage } from "../hub/generated/MseMessage";
+import type { MseRequest } from "../hub/generated/MseRequest";
 import type { Problem } from "../hub/generated/Problem";
 import { backoffMs } from "./backoff";
-import { arrivalOf, tracksOf } from "./boxes";
+import { arrivalOf, tracksOf, type Arrival, type TrackInfo } from "./boxes";
 import type { Way } from "./choose";
 import { canPlay, playableCodecs, sourceClass } from "./codecs";
 import { DelayMeter } from "./delay";
-import { Pace } from "./pace";
+import { HEARD_LIMITS, LIVE_LIMITS, Pace } from "./pace";
 import { MediaPipe } from "./pipe";
+import { Silence } from "./silence";
 import { Watch } from "./watch";
 
 /** An open socket to the hub's live stream. */
@@ -56,7 +58,14 @@ export interface LiveFacts {
   readonly width: number;
   readonly height: number;
   readonly bitrateBps: number;
-  readonly hasSound: boolean;
+}
+
+/** What is told of the sound by a player that plays with it. */
+export interface SoundEvents {
+  /** None comes, or it holds the pictures up. */
+  readonly onLost: () => void;
+  /** The browser plays nothing that is heard without a click; it goes on mute. */
+  readonly onRefused: () => void;
 }
 
 export interface LivePlayerOptions {
@@ -68,6 +77,8 @@ export interface LivePlayerOptions {
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState) => void;
   readonly onFacts?: (facts: LiveFacts) => void;
+  /** Present: the sound is played too. */
+  readonly sound?: SoundEvents;
 }
 
 const TICK_MS = 100;
@@ -83,9 +94,10 @@ const HIDDEN_MS = 3000;
 
 export class LivePlayer {
   private readonly o: LivePlayerOptions;
-  private readonly pace = new Pace();
+  private readonly pace: Pace;
   private readonly watch = new Watch();
   private readonly delay = new DelayMeter();
+  private readonly silence = new Silence();
   private pipe: MediaPipe | null = null;
   private link: LiveLink | null = null;
   private state: LiveState = { kind: "stopped" };
@@ -97,9 +109,9 @@ export class LivePlayer {
   private bytes = 0;
   private skipped = 0;
   private bitrate = { atMs: 0, bytes: 0, bps: 0 };
-  private hasSound = false;
-  /** Ticks per second of the video track, by its id, of the run that is being received. */
-  private video: { id: number; ticksPerSecond: number } | null = null;
+  /** The tracks of the run that is being received. */
+  private video: TrackInfo | null = null;
+  private audio: TrackInfo | null = null;
   private awaitsInit: Extract<MseMessage, { kind: "init" }> | null = null;
   /** Where the current run lies; null until it is placed. What arrived before is kept until then. */
   private runOffsetS: number | null = null;
@@ -117,6 +129,7 @@ export class LivePlayer {
 
   constructor(options: LivePlayerOptions) {
     this.o = options;
+    this.pace = new Pace(options.sound ? HEARD_LIMITS : LIVE_LIMITS);
   }
 
   start(): void {
@@ -178,7 +191,8 @@ export class LivePlayer {
     const link = this.o.open({
       opened: () => {
         mine(() => {
-          link.send(JSON.stringify({ codecs: playableCodecs() }));
+          const request: MseRequest = { codecs: playableCodecs(), sound: this.o.sound !== undefined };
+          link.send(JSON.stringify(request));
         });
       },
       text: (text) => {
@@ -270,21 +284,29 @@ export class LivePlayer {
       return;
     }
     const arrival = arrivalOf(bytes);
-    if (arrival && this.video && arrival.trackId === this.video.id) {
-      this.newestUnixMs = arrival.unixMs;
-      const mediaS = arrival.mediaTicks / this.video.ticksPerSecond;
-      if (this.runOffsetS === null) this.unplaced.push({ mediaS, unixMs: arrival.unixMs });
-      else this.delay.arrived(this.runOffsetS + mediaS, arrival.unixMs);
-    }
+    if (arrival) this.arrived(arrival);
     const edgeS = pipe.edgeS;
     if (edgeS !== null && pipe.isIdle) this.pace.measure(performance.now(), edgeS - this.o.video.currentTime);
     pipe.append(bytes);
   }
 
+  private arrived({ trackId, mediaTicks, unixMs }: Arrival): void {
+    if (trackId === this.audio?.id) {
+      this.silence.sound(mediaTicks / this.audio.ticksPerSecond);
+    } else if (trackId === this.video?.id) {
+      this.newestUnixMs = unixMs;
+      const mediaS = mediaTicks / this.video.ticksPerSecond;
+      this.silence.picture(mediaS);
+      if (this.runOffsetS === null) this.unplaced.push({ mediaS, unixMs });
+      else this.delay.arrived(this.runOffsetS + mediaS, unixMs);
+    }
+  }
+
   private beginRun(pipe: MediaPipe, mime: string, init: Uint8Array<ArrayBuffer>): void {
     const tracks = tracksOf(init);
     this.video = tracks.find((track) => track.isVideo) ?? null;
-    this.hasSound = tracks.some((track) => !track.isVideo);
+    this.audio = tracks.find((track) => !track.isVideo) ?? null;
+    this.silence.begin(performance.now());
     this.runOffsetS = null;
     this.unplaced = [];
     this.runBeganMs = performance.now();
@@ -312,14 +334,19 @@ export class LivePlayer {
   private jump(toS: number): void {
     this.pace.reset(performance.now());
     this.o.video.playbackRate = 1;
-    this.o.video.currentTime = toS;
+    // Sound begins a little later than its pictures; before it nothing plays.
+    this.o.video.currentTime = Math.max(toS, this.pipe?.lastStartS ?? toS);
     this.play();
   }
 
   private play(): void {
-    this.o.video.play().catch(() => {
-      // Sound without a gesture is refused; without sound it is not. A hidden window refuses too, and is asked again on show.
-      if (!document.hidden && !this.o.video.muted) this.o.video.muted = true;
+    this.o.video.play().catch((error: unknown) => {
+      // A hidden window refuses too, and is asked again on show; without sound no click is wanted.
+      const isForSound = error instanceof DOMException && error.name === "NotAllowedError";
+      if (!isForSound || this.o.video.muted || !this.isStarted) return;
+      this.o.video.muted = true;
+      this.o.sound?.onRefused();
+      if (this.isStarted) this.play();
     });
   }
 
@@ -334,6 +361,8 @@ export class LivePlayer {
   private readonly visibilityChanged = (): void => {
     if (this.hide !== null) clearTimeout(this.hide);
     this.hide = null;
+    // What is heard goes on behind other windows.
+    if (this.o.sound && this.link) return;
     if (document.hidden) {
       this.hide = setTimeout(() => {
         this.disconnect();
@@ -402,19 +431,32 @@ export class LivePlayer {
       this.reconnectLater(verdict === "rebuild" ? "rebuild" : "keep");
       return;
     }
+    if (this.o.sound && this.runOffsetS !== null && (!this.audio || this.silence.isSilent(nowMs))) {
+      this.o.sound.onLost();
+      return;
+    }
     const edgeS = this.pipe?.edgeS ?? null;
-    if (edgeS !== null && !this.mustJump && !video.seeking && !document.hidden) {
+    const isAsleep = document.hidden && !this.o.sound;
+    if (edgeS !== null && !this.mustJump && !video.seeking && !isAsleep) {
       const decision = this.pace.decide(nowMs, video.currentTime, edgeS);
       if (decision.jumpToS !== null) this.jump(decision.jumpToS);
+      else if (this.isBeforeHole()) this.jump(edgeS - this.pace.targetS);
       else if (video.playbackRate !== decision.rate) video.playbackRate = decision.rate;
     }
     const start = this.pipe?.ranges?.length ? this.pipe.ranges.start(0) : null;
-    const oldest = document.hidden ? edgeS : video.currentTime;
+    const oldest = isAsleep ? edgeS : video.currentTime;
     if (start !== null && oldest !== null && oldest - start > TRIM_AT_S && this.pipe?.isIdle) {
       this.pipe.remove(start, oldest - KEEP_BEHIND_S);
     }
     if (nowMs - this.factsAtMs >= FACTS_MS) this.tell(nowMs, edgeS);
   };
+
+  /** Sound that was lost on the way leaves a hole, at which the pictures stand still as well. */
+  private isBeforeHole(): boolean {
+    const { video } = this.o;
+    const isStuck = video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    return this.audio !== null && isStuck && video.currentTime < (this.pipe?.lastStartS ?? 0);
+  }
 
   /** For browsers without a callback for each picture. */
   private countPictures(): void {
@@ -447,7 +489,6 @@ export class LivePlayer {
       width: video.videoWidth,
       height: video.videoHeight,
       bitrateBps: this.bitrate.bps,
-      hasSound: this.hasSound,
     };
     const data = this.o.host.dataset;
     if (facts.delayMs !== null) data["delayMs"] = facts.delayMs.toFixed(0);

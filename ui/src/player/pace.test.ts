@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LIVE_LIMITS, Pace } from "./pace";
+import { HEARD_LIMITS, LIVE_LIMITS, Pace } from "./pace";
 
 /** Units every 40 ms; `lagAt` is the headroom just before each. Returns the last decision. */
 function run(pace: Pace, fromMs: number, lags: readonly number[]) {
@@ -19,6 +19,15 @@ describe("pace", () => {
   it("catches up, but no faster than people can bear", () => {
     expect(run(new Pace(), 0, Array(25).fill(0.2)).rate, "a tenth of a second too late").toBe(1.1);
     expect(run(new Pace(), 0, Array(25).fill(0.9)).rate, "at most").toBe(1.3);
+  });
+
+  it("never hurries what is heard, and jumps sooner", () => {
+    const lags = [0.12, 0.2, 0.4, 0.55].map((lagS) => run(new Pace(HEARD_LIMITS), 0, Array(25).fill(lagS)));
+    expect(lags.map(({ rate }) => rate)).toEqual([1, 1.1, 1.1, 1.1]);
+    expect(run(new Pace(HEARD_LIMITS), 0, [0.6]).jumpToS).toBeCloseTo(10.54, 5);
+    const pace = new Pace(HEARD_LIMITS);
+    pace.reset(0);
+    expect(run(pace, 0, [1.5]), "twice in a row").toEqual({ rate: 1.1, jumpToS: null });
   });
 
   it("jumps when it is too late to catch up", () => {

@@ -14,6 +14,8 @@ export interface PaceLimits {
   /** Later than this behind the edge is not caught up but jumped over. */
   readonly jumpS: number;
   readonly maxRate: number;
+  /** Where jumping has just been tried. */
+  readonly hurryRate: number;
   readonly minRate: number;
 }
 
@@ -21,9 +23,19 @@ export const LIVE_LIMITS: PaceLimits = {
   startTargetS: 0.1,
   maxTargetS: 0.6,
   jumpS: 1,
-  // At 1.1 a start 0.3 s late took six seconds to catch up (measured). That 1.3 is bearable is a guess: live is mute.
+  // At 1.1 a start 0.3 s late took six seconds to catch up (measured). That 1.3 is bearable is a guess: it is mute.
   maxRate: 1.3,
+  hurryRate: 1.5,
   minRate: 0.94,
+};
+
+/** With sound: what is played faster is heard (guesses), so that being late is sooner jumped over. */
+export const HEARD_LIMITS: PaceLimits = {
+  ...LIVE_LIMITS,
+  jumpS: 0.5,
+  maxRate: 1.1,
+  hurryRate: 1.1,
+  minRate: 0.97,
 };
 
 export interface PaceDecision {
@@ -36,7 +48,6 @@ const WINDOW_MS = 1000;
 /** After a jump, being late again is first answered by hurrying. */
 const AGAIN_MS = 5000;
 const HOPELESS_S = 5;
-const HURRY_RATE = 1.5;
 const STARVED_STEP_S = 0.05;
 const CALM_MS = 10_000;
 const CALM_STEP_S = 0.01;
@@ -88,7 +99,7 @@ export class Pace {
     if (lateS > this.limits.jumpS) {
       // A jump decodes the whole GOP again. Where that takes longer than the jump was for, jumping never arrives.
       const hasJustJumped = nowMs - this.resetAtMs < AGAIN_MS;
-      if (hasJustJumped && lateS < HOPELESS_S) return { rate: HURRY_RATE, jumpToS: null };
+      if (hasJustJumped && lateS < HOPELESS_S) return { rate: this.limits.hurryRate, jumpToS: null };
       return { rate: 1, jumpToS: edgeS - this.wantedS };
     }
     const headroomS = Math.min(...this.samples.map((sample) => sample.lagS));

@@ -1,12 +1,20 @@
 /**
- * One stream, live, by whichever of two ways is the better: carries out what `choose` decides.
+ * One stream, live, by whichever of two ways is the better, or with its sound: carries out what `choose` and `hearing`
+ * decide.
  *
- * Each way has a video element of its own in `place`; the one that is seen lies over the other. What does not belong
- * here: playing (`live`, `rtc`), another stream (`switch`).
+ * Each player has a video element of its own in `place`; the one that is seen lies over the others. While the one with
+ * sound is seen, there is no other. What does not belong here: playing (`live`, `rtc`), another stream (`switch`).
  */
 
 import { Choose, type Choice, type Happening, type Way } from "./choose";
-import { LivePlayer, type LiveFacts, type LiveState, type OpenLiveLink } from "./live";
+import { Hearing, type SoundState } from "./hearing";
+import {
+  LivePlayer,
+  type LiveFacts,
+  type LivePlayerOptions,
+  type LiveState,
+  type OpenLiveLink,
+} from "./live";
 import { hasRtc, RtcPlayer, type OpenRtcDoor } from "./rtc";
 
 export interface LivePairOptions {
@@ -19,7 +27,11 @@ export interface LivePairOptions {
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState) => void;
   readonly onFacts: (facts: LiveFacts) => void;
+  readonly onSound: (state: SoundState) => void;
 }
+
+/** The player with sound takes the way of `mse`. */
+type Lane = Way | "sound";
 
 interface Playing {
   readonly video: HTMLVideoElement;
@@ -33,12 +45,15 @@ const HIDDEN_MS = 3000;
 export class LivePair {
   private readonly o: LivePairOptions;
   private choose: Choose | null = null;
-  private readonly ways = new Map<Way, Playing>();
-  private seen: Way = "mse";
+  private readonly hearing = new Hearing();
+  private readonly lanes = new Map<Lane, Playing>();
+  private seen: Lane = "mse";
   /** What was seen last of a way that is over: it stays until there is another picture. */
   private still: HTMLVideoElement | null = null;
   private mseState: LiveState = { kind: "connecting" };
-  private isMuted = true;
+  private soundState: LiveState = { kind: "connecting" };
+  private toldSound: SoundState = "off";
+  private isHushed = false;
   private startedAtMs = 0;
   private firstPictureMs: number | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
@@ -53,8 +68,11 @@ export class LivePair {
     document.addEventListener("visibilitychange", this.visibilityChanged);
     this.ticker = setInterval(() => {
       this.handle({ kind: "tick" });
+      this.hearing.tick(performance.now());
+      this.obeyHearing();
     }, TICK_MS);
     this.setOut();
+    this.obeyHearing();
   }
 
   stop(): void {
@@ -63,21 +81,47 @@ export class LivePair {
     if (this.hide !== null) clearTimeout(this.hide);
     this.ticker = this.hide = null;
     this.choose = null;
+    this.end("sound");
     this.end("webrtc");
     this.end("mse");
     this.dropStill();
   }
 
   setMuted(isMuted: boolean): void {
-    this.isMuted = isMuted;
-    const shown = this.ways.get(this.seen);
-    if (shown) shown.video.muted = isMuted;
+    this.isHushed = false;
+    this.hearing.want(!isMuted);
+    if (this.ticker !== null) this.obeyHearing();
+  }
+
+  /** It is about to end: nothing is heard of it from now on. */
+  hush(): void {
+    this.isHushed = true;
+    this.obeyHearing();
   }
 
   private setOut(): void {
     this.choose = new Choose(performance.now(), hasRtc());
-    this.seen = "mse";
+    if (!this.lanes.has("sound")) this.seen = "mse";
     this.obey(this.choose.choice);
+  }
+
+  private obeyHearing(): void {
+    const sounding = this.lanes.get("sound");
+    const { isOn, state } = this.hearing;
+    if (isOn && !sounding) {
+      this.begin("sound");
+    } else if (isOn && this.seen === "sound" && this.choose && this.soundState.kind === "playing") {
+      this.picture("sound");
+    } else if (!isOn && sounding && this.seen !== "sound") {
+      this.end("sound");
+    } else if (!isOn && sounding && !this.choose) {
+      // It is seen, though not heard, until there is another picture.
+      this.setOut();
+    }
+    if (sounding) sounding.video.muted = this.isHushed || !isOn;
+    if (state === this.toldSound) return;
+    this.toldSound = state;
+    this.o.onSound(state);
   }
 
   private handle(happening: Happening): void {
@@ -85,35 +129,33 @@ export class LivePair {
   }
 
   private obey(choice: Choice): void {
-    const hasChanged = choice.shown !== this.seen;
-    this.seen = choice.shown;
+    if (this.seen !== "sound") this.seen = choice.shown;
     for (const [way, isOn] of [["mse", choice.mse] as const, ["webrtc", choice.webrtc] as const]) {
       if (!isOn) this.end(way);
-      else if (!this.ways.has(way)) this.begin(way);
+      else if (!this.lanes.has(way)) this.begin(way);
     }
-    if (hasChanged) this.setMuted(this.isMuted);
   }
 
-  private begin(way: Way): void {
+  private begin(lane: Lane): void {
     const video = document.createElement("video");
-    video.muted = true;
+    video.muted = lane !== "sound";
     video.playsInline = true;
     video.tabIndex = -1;
     video.setAttribute("aria-hidden", "true");
     // Behind what is seen until it has something to show.
     this.o.place.prepend(video);
-    const player = way === "webrtc" ? this.makeRtc(video) : this.makeMse(video);
-    this.ways.set(way, { video, player });
+    const player = this.make(lane, video);
+    this.lanes.set(lane, { video, player });
     player.start();
   }
 
-  private end(way: Way): void {
-    const playing = this.ways.get(way);
+  private end(lane: Lane): void {
+    const playing = this.lanes.get(lane);
     if (!playing) return;
     // First of all, so that what it says at its end is not listened to.
-    this.ways.delete(way);
+    this.lanes.delete(lane);
     playing.player.stop();
-    if (way === this.seen && way === "webrtc" && this.choose) {
+    if (lane === this.seen && lane === "webrtc" && this.choose) {
       this.dropStill();
       this.still = playing.video;
     } else {
@@ -121,14 +163,21 @@ export class LivePair {
     }
   }
 
+  private make(lane: Lane, video: HTMLVideoElement): LivePlayer | RtcPlayer {
+    switch (lane) {
+      case "webrtc":
+        return this.makeRtc(video);
+      case "mse":
+        return this.makeMse(video);
+      case "sound":
+        return this.makeSound(video);
+    }
+  }
+
   private makeMse(video: HTMLVideoElement): LivePlayer {
-    const host = document.createElement("span");
     this.mseState = { kind: "connecting" };
     return new LivePlayer({
-      video,
-      host,
-      open: this.o.openMse,
-      clockOffsetMs: this.o.clockOffsetMs,
+      ...this.common("mse", video),
       onState: (state) => {
         if (state.kind === "stopped") return;
         this.mseState = state;
@@ -136,12 +185,47 @@ export class LivePair {
         if (state.kind === "unsupported") this.handle({ kind: "noMse" });
         this.tellMse();
       },
+    });
+  }
+
+  private makeSound(video: HTMLVideoElement): LivePlayer {
+    this.soundState = { kind: "connecting" };
+    const lost = (): void => {
+      this.hearing.lost(performance.now());
+      this.obeyHearing();
+    };
+    return new LivePlayer({
+      ...this.common("sound", video),
+      sound: {
+        onLost: lost,
+        onRefused: () => {
+          this.hearing.refused();
+          this.obeyHearing();
+        },
+      },
+      onState: (state) => {
+        if (state.kind === "stopped") return;
+        this.soundState = state;
+        if (state.kind === "playing") this.picture("sound");
+        if (state.kind === "unsupported") lost();
+        else if (this.seen === "sound") this.o.onState(state);
+      },
+    });
+  }
+
+  private common(lane: Lane, video: HTMLVideoElement): Omit<LivePlayerOptions, "onState"> {
+    const host = document.createElement("span");
+    return {
+      video,
+      host,
+      open: this.o.openMse,
+      clockOffsetMs: this.o.clockOffsetMs,
       onFacts: (facts) => {
         const { lastFailure } = host.dataset;
         if (lastFailure !== undefined) this.o.host.dataset["lastFailure"] = lastFailure;
-        if (this.seen === "mse") this.tell(facts);
+        if (this.seen === lane) this.tell(facts);
       },
-    });
+    };
   }
 
   private makeRtc(video: HTMLVideoElement): RtcPlayer {
@@ -163,18 +247,29 @@ export class LivePair {
     });
   }
 
-  private picture(way: Way): void {
+  private picture(lane: Lane): void {
     this.firstPictureMs ??= performance.now() - this.startedAtMs;
-    this.handle({ kind: "picture", way });
-    if (way !== this.seen) return;
+    if (lane === "sound") {
+      if (!this.hearing.isOn) return;
+      this.hearing.picture(performance.now());
+      this.seen = "sound";
+      this.choose = null;
+      this.end("webrtc");
+      this.end("mse");
+    } else {
+      if (this.seen === "sound") this.seen = lane;
+      this.handle({ kind: "picture", way: lane });
+    }
+    this.obeyHearing();
+    if (lane !== this.seen) return;
     this.dropStill();
-    this.o.host.dataset["way"] = way;
+    this.o.host.dataset["way"] = lane;
   }
 
   /** What MSE says counts unless WebRTC is what is seen; that it cannot, only when WebRTC does not try either. */
   private tellMse(): void {
-    const hasRtcNow = this.ways.has("webrtc");
-    if (this.seen === "webrtc" && hasRtcNow) return;
+    const hasRtcNow = this.lanes.has("webrtc");
+    if (this.seen === "sound" || (this.seen === "webrtc" && hasRtcNow)) return;
     const mayCome = this.mseState.kind === "unsupported" && hasRtcNow;
     this.o.onState(mayCome ? { kind: "connecting" } : this.mseState);
   }
@@ -192,6 +287,8 @@ export class LivePair {
   private readonly visibilityChanged = (): void => {
     if (this.hide !== null) clearTimeout(this.hide);
     this.hide = null;
+    // What is heard goes on behind other windows.
+    if (this.seen === "sound" && this.hearing.isOn) return;
     if (document.hidden) {
       this.hide = setTimeout(() => {
         this.end("webrtc");

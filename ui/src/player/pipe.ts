@@ -75,6 +75,12 @@ export class MediaPipe {
     return ranges && ranges.length > 0 ? ranges.end(ranges.length - 1) : null;
   }
 
+  /** Start of the last stretch that is buffered without a hole; null when nothing is. */
+  get lastStartS(): number | null {
+    const ranges = this.ranges;
+    return ranges && ranges.length > 0 ? ranges.start(ranges.length - 1) : null;
+  }
+
   /** The bytes that follow begin with an init segment and a media time of their own. */
   run(mime: string, place: RunPlace, done: (offsetS: number) => void = () => undefined): void {
     this.put({ kind: "run", mime, place, done });

@@ -163,7 +163,6 @@ export class RtcPlayer {
       width: this.o.video.videoWidth,
       height: this.o.video.videoHeight,
       bitrateBps: this.rate.bps,
-      hasSound: false,
     });
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Stream } from "../hub/generated/Stream";
+import type { SoundState } from "./hearing";
 import type { LiveFacts, LiveState, OpenLiveLink } from "./live";
 import { LivePair } from "./pair";
 import type { OpenRtcDoor } from "./rtc";
@@ -17,6 +18,7 @@ export interface SwitchOptions {
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState, stream: Stream) => void;
   readonly onFacts?: (facts: LiveFacts, stream: Stream) => void;
+  readonly onSound?: (state: SoundState) => void;
 }
 
 interface Layer {
@@ -28,29 +30,31 @@ export class StreamSwitch {
   private readonly o: SwitchOptions;
   private current: Layer | null = null;
   private coming: Layer | null = null;
-  private isMuted = true;
 
   constructor(options: SwitchOptions) {
     this.o = options;
   }
 
-  show(stream: Stream): void {
-    if (this.coming?.stream === stream || (!this.coming && this.current?.stream === stream)) return;
-    this.drop(this.coming);
-    this.coming = null;
-    if (this.current?.stream === stream) return;
+  show(stream: Stream, isMuted: boolean): void {
+    if (this.coming && this.coming.stream !== stream) {
+      this.drop(this.coming);
+      this.coming = null;
+    }
+    const shown = this.coming ?? this.current;
+    if (shown?.stream === stream) {
+      shown.player.setMuted(isMuted);
+      if (isMuted && this.coming) this.current?.player.hush();
+      return;
+    }
     const layer = this.make(stream);
+    layer.player.setMuted(isMuted);
     if (this.current) {
       this.coming = layer;
+      if (isMuted) this.current.player.hush();
     } else {
       this.current = layer;
     }
     layer.player.start();
-  }
-
-  setMuted(isMuted: boolean): void {
-    this.isMuted = isMuted;
-    this.current?.player.setMuted(isMuted);
   }
 
   stop(): void {
@@ -79,6 +83,9 @@ export class StreamSwitch {
             this.o.onFacts?.(facts, stream);
           }
         },
+        onSound: (state) => {
+          if (layer === (this.coming ?? this.current)) this.o.onSound?.(state);
+        },
       }),
     };
     return layer;
@@ -89,7 +96,6 @@ export class StreamSwitch {
       this.drop(this.current);
       this.current = layer;
       this.coming = null;
-      layer.player.setMuted(this.isMuted);
     }
     if (layer !== this.current || state.kind === "stopped") return;
     this.o.host.dataset["state"] = state.kind;
