@@ -273,6 +273,71 @@ try {
     },
   );
 
+  await step(
+    "a camera is heard, and mute again, without a dark moment",
+    async () => {
+      const { items } = await ask("GET", "/api/v1/cameras");
+      const { id } = await until("a camera with sound", 20_000, async () => {
+        for (const camera of items) {
+          const { streams } = await ask(
+            "GET",
+            `/api/v1/cameras/${camera.id}/status`,
+          );
+          if (streams.some(({ stream, audio }) => stream === "main" && audio))
+            return camera;
+        }
+        return null;
+      });
+      const tile = `[data-tile="${id}"]`;
+      const host = `${tile} [data-player=live]`;
+      await page.locator(`[data-opener="${id}"]`).click();
+      await page.waitForSelector(
+        `${host}[data-stream=main][data-state=playing]`,
+      );
+      const dark = await countDarkMoments(page, tile);
+      await page.getByRole("button", { name: "Sound on" }).click();
+      await page.waitForSelector(
+        `${host}[data-way=sound][data-state=playing]`,
+        {
+          timeout: 30_000,
+        },
+      );
+      const heard = () =>
+        page.$eval(`${host} video`, (video) => ({
+          atS: video.currentTime,
+          bytes: video.webkitAudioDecodedByteCount,
+          isMuted: video.muted,
+        }));
+      const before = await heard();
+      assert.equal(before.isMuted, false);
+      await watchPictures(page, `${host} video`, 30);
+      await until("sound is decoded", 20_000, async () => {
+        const now = await heard();
+        return now.bytes > before.bytes && now.atS > before.atS + 1;
+      });
+      figures.sound = await page.evaluate(
+        (css) => ({ ...document.querySelector(css).dataset }),
+        host,
+      );
+      await shot("sound");
+      await accessible("a camera that is heard");
+      await page.keyboard.press("m");
+      await page.waitForFunction(
+        (css) => {
+          const videos = [...document.querySelectorAll(`${css} video`)];
+          return (
+            document.querySelector(css).dataset.way !== "sound" &&
+            videos.every((video) => video.muted)
+          );
+        },
+        host,
+        { timeout: 30_000 },
+      );
+      assert.equal(await dark(), 0, "there was a picture all the time");
+      await page.keyboard.press("Escape");
+    },
+  );
+
   await step("a past moment plays at once", async () => {
     const { id } = (await ask("GET", "/api/v1/cameras")).items[0];
     const footage = await until(
