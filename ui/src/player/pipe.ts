@@ -37,6 +37,8 @@ export class MediaPipe {
   private mime = "";
   private queue: Operation[] = [];
   private inFlight: (() => void)[] = [];
+  /** Its length is set: a source says that it is open before it is told so itself. */
+  private isReady = false;
   private isClosed = false;
 
   constructor(video: HTMLVideoElement, durationS: number, events: PipeEvents) {
@@ -51,6 +53,7 @@ export class MediaPipe {
       () => {
         if (this.isClosed) return;
         this.source.duration = durationS;
+        this.isReady = true;
         this.pump();
       },
       { once: true },
@@ -113,7 +116,12 @@ export class MediaPipe {
 
   private readonly pump = (): void => {
     try {
-      while (!this.isClosed && this.source.readyState === "open" && this.buffer?.updating !== true) {
+      while (
+        !this.isClosed &&
+        this.isReady &&
+        this.source.readyState === "open" &&
+        this.buffer?.updating !== true
+      ) {
         const operation = this.queue.shift();
         if (!operation) return;
         this.act(operation);
