@@ -321,6 +321,11 @@ try {
       );
       await shot("sound");
       await accessible("a camera that is heard");
+      const [picture] = await Promise.all([
+        page.waitForEvent("download"),
+        page.keyboard.press("s"),
+      ]);
+      assert.match(picture.suggestedFilename(), /\d{4}(-\d\d){2} \d\d(-\d\d){2}\.jpg$/);
       await page.keyboard.press("m");
       await page.waitForFunction(
         (css) => {

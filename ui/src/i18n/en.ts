@@ -154,6 +154,8 @@ export const en = {
   "live.mute": "Sound off (M)",
   "live.unmute": "Sound on (M)",
   "live.soundLost": "No sound from the camera now. We try again.",
+  "live.snapshot": "Save this picture (S)",
+  "live.snapshotFailed": "This picture could not be saved. Try again.",
   "live.full": "Whole screen",
   "live.facts": "Figures (I)",
   "live.unsupported": "This browser cannot play {codec}.",

@@ -99,6 +99,11 @@ export class LivePair {
     this.obeyHearing();
   }
 
+  /** The video whose picture is seen. */
+  get video(): HTMLVideoElement | null {
+    return this.still ?? this.lanes.get(this.seen)?.video ?? null;
+  }
+
   private setOut(): void {
     this.choose = new Choose(performance.now(), hasRtc());
     if (!this.lanes.has("sound")) this.seen = "mse";

@@ -57,6 +57,11 @@ export class StreamSwitch {
     layer.player.start();
   }
 
+  /** The video whose picture is seen. */
+  get video(): HTMLVideoElement | null {
+    return this.current?.player.video ?? null;
+  }
+
   stop(): void {
     this.drop(this.coming);
     this.drop(this.current);
