@@ -11,15 +11,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use tarsier_rtp::message::{BadMessage, Incoming, Response, Status, parse};
+use tarsier_rtp::packets::interleaved;
+use tarsier_rtp::ports::{PacketKind, PortPair, Sent};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::playout::{FilmTrack, Written};
-use crate::rtp::packets::interleaved;
-use crate::rtsp::{BadMessage, Conversation, Incoming, Response, Status, parse};
+use crate::rtsp::Conversation;
 use crate::server::WallClock;
 use crate::stats::{Counters, SessionCounters};
-use crate::udp::{PacketKind, PortPair, Sent};
 
 /// 8 MiB: 16 s of a 4 Mbit/s stream.
 const MAX_BACKLOG: usize = 8 * 1024 * 1024;

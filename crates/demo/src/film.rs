@@ -6,11 +6,11 @@
 //! sounds is looked up by the place in the loop. When both lengths agree, that is simply one after the other.
 //! What does not belong here: time that passes (`playout`).
 
-use crate::mp4::{
-    self, AudioFormat, AudioTrack, Law, NalFormat, ReadMovieError, VideoSample, VideoTrack,
-};
+use tarsier_rtp::nal::{NalCodec, NalFormat};
+use tarsier_rtp::{Packets, audio, nal};
+
+use crate::mp4::{self, AudioFormat, AudioTrack, Law, ReadMovieError, VideoSample, VideoTrack};
 use crate::quirks::ParameterSetsIn;
-use crate::rtp::{Packets, audio, nal};
 
 /// Why a movie cannot be made a film.
 #[derive(Debug, thiserror::Error)]
@@ -174,8 +174,8 @@ fn pictures(
 
 fn in_band_sets(file: &[u8], format: &NalFormat, first: &VideoSample) -> Vec<Vec<u8>> {
     let is_set = |nal: &&[u8]| match format.codec {
-        mp4::NalCodec::Avc => matches!(nal::kind(format.codec, nal), 7 | 8),
-        mp4::NalCodec::Hevc => matches!(nal::kind(format.codec, nal), 32..=34),
+        NalCodec::Avc => matches!(nal::kind(format.codec, nal), 7 | 8),
+        NalCodec::Hevc => matches!(nal::kind(format.codec, nal), 32..=34),
     };
     nal::split(&file[first.place.clone()], format.length_size)
         .filter(is_set)
@@ -187,7 +187,7 @@ fn sound(track: &AudioTrack) -> Sound {
     let payload_type = audio_payload_type(&track.format, track.sample_rate_hz, track.channels);
     let cut = |unit: &Vec<u8>| match track.format {
         AudioFormat::Aac { .. } => audio::aac(payload_type, unit),
-        AudioFormat::G711 { .. } => audio::g711(payload_type, unit),
+        AudioFormat::G711 { .. } => audio::pcm(payload_type, unit),
     };
     Sound {
         sample_rate_hz: track.sample_rate_hz,
@@ -202,7 +202,6 @@ fn sound(track: &AudioTrack) -> Sound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mp4::NalCodec;
     use crate::samples;
 
     #[test]

@@ -8,7 +8,6 @@
 //! What does not belong here: receiving media (that is `ingest`), and faults of a network (those are a proxy's).
 
 mod mp4;
-mod rtp;
 
 mod bend;
 mod film;
@@ -24,7 +23,6 @@ mod options;
 mod quirks;
 mod server;
 mod stats;
-mod udp;
 
 pub use film::MakeFilmError;
 pub use mp4::ReadMovieError;

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use tarsier_rtp::Patch;
+use tarsier_rtp::rtcp::{SenderReport, write_bye, write_report};
+
 use crate::bend::Bend;
 use crate::film::Film;
 use crate::options::Join;
 use crate::quirks::{Quirks, Timestamps};
-use crate::rtp::Patch;
-use crate::rtp::rtcp::{SenderReport, write_bye, write_report};
 use crate::schedule::{
     FilmTime, SECOND, Unit, VIDEO_CLOCK, low_32_bits, picture, picture_to_join, sound,
 };
@@ -296,9 +297,10 @@ impl Playout {
 
 #[cfg(test)]
 mod tests {
+    use tarsier_rtp::packets::interleaved;
+
     use super::*;
     use crate::quirks::ParameterSetsIn;
-    use crate::rtp::packets::interleaved;
     use crate::samples;
 
     const OUTLETS: [Outlet; 2] = [

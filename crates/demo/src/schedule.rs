@@ -5,9 +5,10 @@
 //! does not start the film again, and timestamps go on for ever.
 //! What does not belong here: what one session was sent already (`playout`).
 
+use tarsier_rtp::Packets;
+
 use crate::film::Film;
 use crate::options::Join;
-use crate::rtp::Packets;
 
 /// Nanoseconds of film since 1970: the wall clock minus the camera's phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

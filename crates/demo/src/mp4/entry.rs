@@ -1,26 +1,9 @@
 //! `stsd`: how a track is coded (ISO/IEC 14496-12, 14496-14, 14496-15; QuickTime's audio entries).
 
+use tarsier_rtp::nal::{NalCodec, NalFormat};
+
 use super::ReadMovieError;
 use super::boxes::{Fields, NamedBox, boxes, child};
-
-/// Which codec of NAL units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NalCodec {
-    /// H.264.
-    Avc,
-    /// H.265.
-    Hevc,
-}
-
-/// Pictures made of NAL units.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NalFormat {
-    pub(crate) codec: NalCodec,
-    /// Bytes of the length before each NAL unit.
-    pub(crate) length_size: usize,
-    /// Parameter sets in the order in which they are sent: (VPS,) SPS, PPS.
-    pub(crate) parameter_sets: Vec<Vec<u8>>,
-}
 
 /// The two laws of G.711.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

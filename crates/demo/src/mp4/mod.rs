@@ -9,7 +9,7 @@ mod entry;
 mod movie;
 mod table;
 
-pub(crate) use entry::{AudioFormat, Law, NalCodec, NalFormat};
+pub(crate) use entry::{AudioFormat, Law};
 pub(crate) use movie::{AudioTrack, VideoSample, VideoTrack, read};
 
 /// Why a file cannot be a camera's film.

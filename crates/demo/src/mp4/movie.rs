@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use tarsier_rtp::nal::NalFormat;
+
 use super::boxes::{Fields, boxes, child};
-use super::entry::{self, AudioFormat, NalFormat};
+use super::entry::{self, AudioFormat};
 use super::{ReadMovieError, table};
 
 /// A picture as it lies in the file. Times are ticks of the track.
@@ -185,8 +187,10 @@ fn audio_track(file: &[u8], track: &RawTrack<'_>) -> Result<Option<AudioTrack>, 
 
 #[cfg(test)]
 mod tests {
+    use tarsier_rtp::nal::NalCodec;
+
     use super::*;
-    use crate::mp4::entry::{Law, NalCodec};
+    use crate::mp4::entry::Law;
     use crate::samples;
 
     #[test]

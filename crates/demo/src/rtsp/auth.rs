@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
+use tarsier_rtp::message::Request;
 use tarsier_types::Credentials;
 
-use super::message::Request;
 use crate::options::AuthScheme;
 
 const REALM: &str = "Tarsier demo";
@@ -117,10 +117,10 @@ fn md5_hex(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tarsier_rtp::message::{Incoming, parse};
     use tarsier_types::Secret;
 
     use super::*;
-    use crate::rtsp::message::{Incoming, parse};
 
     fn request(authorization: &str) -> Request {
         let text = format!(

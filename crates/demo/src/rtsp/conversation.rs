@@ -7,13 +7,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tarsier_rtp::message::{Request, Response, Status};
+use tarsier_rtp::transport::{Wanted, choose};
 use tarsier_types::{Credentials, StreamKind};
 
 use super::auth::Gate;
-use super::message::{Request, Response, Status};
+use super::sdp;
 use super::target::{Target, locate};
-use super::transport::{Wanted, choose};
-use super::{message, sdp};
 use crate::catalogue::{Catalogue, Channel};
 use crate::options::{AuthScheme, Join};
 use crate::playout::{FilmTrack, Origin, Outlet, Playout, Written};
@@ -352,11 +352,7 @@ impl Conversation {
         self.session.is_some() && named == Some(self.opened.session.as_str())
     }
 
-    fn in_session(
-        &mut self,
-        request: &message::Request,
-        then: impl FnOnce(&mut Self) -> Answer,
-    ) -> Answer {
+    fn in_session(&mut self, request: &Request, then: impl FnOnce(&mut Self) -> Answer) -> Answer {
         if self.names_session(request) { then(self) } else { Status::SessionNotFound.into() }
     }
 }
@@ -365,11 +361,12 @@ impl Conversation {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use tarsier_rtp::message::{Incoming, parse};
+
     use super::*;
     use crate::catalogue::Scene;
     use crate::film::Film;
     use crate::quirks::ParameterSetsIn;
-    use crate::rtsp::message::{Incoming, parse};
     use crate::samples;
 
     /// Nanoseconds since 1970, somewhere in 2026.

@@ -2,10 +2,7 @@
 
 mod auth;
 mod conversation;
-mod message;
 mod sdp;
 mod target;
-mod transport;
 
 pub(crate) use conversation::{Access, Conversation, Opened};
-pub(crate) use message::{BadMessage, Incoming, Response, Status, parse};

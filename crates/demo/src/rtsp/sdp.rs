@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use tarsier_rtp::nal::NalCodec;
+use tarsier_rtp::sdp::{aac, nals, pcm};
 
 use crate::film::{Film, Sound, VIDEO_PAYLOAD_TYPE};
-use crate::mp4::{AudioFormat, Law, NalCodec, NalFormat};
+use crate::mp4::{AudioFormat, Law};
 use crate::playout::FilmTrack;
 use crate::quirks::{ParameterSetsIn, Quirks, Tracks};
 
@@ -40,7 +40,7 @@ fn video(sdp: &mut String, film: &Film, sets: ParameterSetsIn) {
         };
         let _ = write!(sdp, "a=rtpmap:{pt} {name}/90000\r\na=fmtp:{pt} packetization-mode=1\r\n");
     } else {
-        sdp.push_str(&video_format(&film.pictures.format, pt));
+        sdp.push_str(&nals(&film.pictures.format, pt));
     }
     let pictures = i64::try_from(film.pictures.units.len()).unwrap_or(i64::MAX);
     let millifps = 1000 * pictures * i64::from(film.pictures.timescale) / film.pictures.length;
@@ -48,53 +48,11 @@ fn video(sdp: &mut String, film: &Film, sets: ParameterSetsIn) {
     let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Video.control());
 }
 
-fn video_format(format: &NalFormat, pt: u8) -> String {
-    let sets = &format.parameter_sets;
-    match format.codec {
-        NalCodec::Avc => {
-            let encoded: Vec<String> = sets.iter().map(|nal| STANDARD.encode(nal)).collect();
-            let sps = sets.iter().find(|nal| nal.len() > 3 && nal[0] & 0x1f == 7);
-            let level = sps.map_or(String::new(), |sps| {
-                format!("profile-level-id={:02X}{:02X}{:02X};", sps[1], sps[2], sps[3])
-            });
-            format!(
-                "a=rtpmap:{pt} H264/90000\r\na=fmtp:{pt} packetization-mode=1;{level}sprop-parameter-sets={}\r\n",
-                encoded.join(",")
-            )
-        }
-        NalCodec::Hevc => {
-            let of = |kind: u8| {
-                let nals = sets
-                    .iter()
-                    .filter(|nal| nal.first().is_some_and(|byte| byte >> 1 & 0x3f == kind));
-                nals.map(|nal| STANDARD.encode(nal)).collect::<Vec<_>>().join(",")
-            };
-            format!(
-                "a=rtpmap:{pt} H265/90000\r\na=fmtp:{pt} sprop-vps={};sprop-sps={};sprop-pps={}\r\n",
-                of(32),
-                of(33),
-                of(34)
-            )
-        }
-    }
-}
-
 fn audio_format(sound: &Sound, pt: u8) -> String {
-    let (rate, channels) = (sound.sample_rate_hz, sound.channels);
+    let (rate, channels) = (sound.sample_rate_hz, u16::from(sound.channels));
     match &sound.format {
-        AudioFormat::Aac { config } => {
-            let mut hex = String::new();
-            for byte in config {
-                let _ = write!(hex, "{byte:02X}");
-            }
-            format!(
-                "a=rtpmap:{pt} mpeg4-generic/{rate}/{channels}\r\na=fmtp:{pt} streamtype=5;profile-level-id=1;\
-                 mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={hex}\r\n"
-            )
-        }
-        AudioFormat::G711 { law } => {
-            let name = if *law == Law::Mu { "PCMU" } else { "PCMA" };
-            format!("a=rtpmap:{pt} {name}/{rate}/{channels}\r\n")
-        }
+        AudioFormat::Aac { config } => aac(config, rate, channels, pt),
+        AudioFormat::G711 { law: Law::Mu } => pcm("PCMU", rate, channels, pt),
+        AudioFormat::G711 { law: Law::A } => pcm("PCMA", rate, channels, pt),
     }
 }

@@ -19,7 +19,9 @@ use bytes::Bytes;
 
 use crate::boxes::Writer;
 use crate::sps::{self, Sps};
-pub use read::{audio_parameters, avcc_of, hvcc_of, parameter_nals, video_parameters};
+pub use read::{
+    aac_config_of, audio_parameters, avcc_of, hvcc_of, parameter_nals, video_parameters,
+};
 
 const H265_VPS: u8 = 32;
 const H265_SPS: u8 = 33;
@@ -218,6 +220,8 @@ mod tests {
             "mp4a.40.39",
             "an object type over 31 is escaped"
         );
+        assert_eq!(aac_config_of(&mp4a(&[0x14, 0x08], 16_000, 1)), Some(&[0x14, 0x08][..]));
+        assert_eq!(aac_config_of(&opus(2, 312, 44_100)), None, "that is no AAC");
         assert_eq!(told(opus(2, 312, 44_100)), (Codec::Opus, "opus".to_owned(), 48_000, 2));
         let mut streaminfo = [0; 34];
         streaminfo[10..13].copy_from_slice(&[0x17, 0x70, 0x00]);

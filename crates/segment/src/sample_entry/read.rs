@@ -74,6 +74,13 @@ pub fn hvcc_of(sample_entry: &[u8]) -> Option<&[u8]> {
     child(body.get(VIDEO_FIELDS..)?, *b"hvcC")
 }
 
+/// The `AudioSpecificConfig` of an `mp4a` box that holds AAC.
+pub fn aac_config_of(sample_entry: &[u8]) -> Option<&[u8]> {
+    let (_, body) = open(sample_entry).filter(|(kind, _)| kind == b"mp4a")?;
+    let (object, specific) = esds(child(body.get(AUDIO_FIELDS..)?, *b"esds")?)?;
+    (object == OBJECT_AAC && specific.len() >= 2).then_some(specific)
+}
+
 /// The parameter sets of an `avc1` or `hvc1` box as NAL units, in the order that a decoder wants them:
 /// for transports that carry them in the stream (RTP, MPEG-TS).
 pub fn parameter_nals(sample_entry: &[u8]) -> Option<Vec<&[u8]>> {

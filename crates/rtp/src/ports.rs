@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 const TRIES: usize = 64;
 
 /// The ports of one track.
-pub(crate) struct PortPair {
+pub struct PortPair {
     media: UdpSocket,
     reports: UdpSocket,
     ports: (u16, u16),
@@ -21,7 +21,7 @@ pub(crate) struct PortPair {
 
 impl PortPair {
     /// Opens a pair on the address that the client speaks to.
-    pub(crate) async fn open(local: IpAddr) -> io::Result<Self> {
+    pub async fn open(local: IpAddr) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for _ in 0..TRIES {
             let media = UdpSocket::bind((local, 0)).await?;
@@ -40,17 +40,17 @@ impl PortPair {
     }
 
     /// The two port numbers.
-    pub(crate) fn ports(&self) -> (u16, u16) {
+    pub fn ports(&self) -> (u16, u16) {
         self.ports
     }
 
     /// Sends to those ports of the client from now on; never to another host than the one that asked.
-    pub(crate) fn set_client(&mut self, host: IpAddr, media: u16, reports: u16) {
+    pub fn set_client(&mut self, host: IpAddr, media: u16, reports: u16) {
         self.client = Some((SocketAddr::new(host, media), SocketAddr::new(host, reports)));
     }
 
     /// Sends a packet, or drops it when the system has no room: a datagram that is late is worth nothing.
-    pub(crate) fn send(&self, kind: PacketKind, packet: &[u8]) -> Sent {
+    pub fn send(&self, kind: PacketKind, packet: &[u8]) -> Sent {
         let Some((media, reports)) = self.client else { return Sent::Refused };
         let sent = match kind {
             PacketKind::Rtp => self.media.try_send_to(packet, media),
@@ -59,15 +59,13 @@ impl PortPair {
         if sent.is_ok() { Sent::Gone } else { Sent::Refused }
     }
 
-    /// Whether the client has said something on the RTCP port.
-    pub(crate) fn poll_heard(&self, context: &mut Context<'_>) -> Poll<()> {
+    /// Whether the client has said something on the RTCP port, from the very port that it named.
+    pub fn poll_heard(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 1500];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
             match self.reports.poll_recv_from(context, &mut buffer) {
-                Poll::Ready(Ok(from))
-                    if self.client.is_some_and(|(_, reports)| reports.ip() == from.ip()) =>
-                {
+                Poll::Ready(Ok(from)) if self.client.is_some_and(|(_, it)| it == from) => {
                     return Poll::Ready(());
                 }
                 // Somebody else, or an ICMP answer to an earlier datagram.
@@ -80,7 +78,7 @@ impl PortPair {
 
 /// Which of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PacketKind {
+pub enum PacketKind {
     /// Media.
     Rtp,
     /// Reports.
@@ -89,9 +87,35 @@ pub(crate) enum PacketKind {
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+pub enum Sent {
     /// The system has it.
     Gone,
     /// It was dropped here.
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_but_the_client_itself_keeps_a_session_alive() {
+        let local = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let mut pair = PortPair::open(local).await.unwrap();
+        let (stranger, client) = (
+            UdpSocket::bind((local, 0)).await.unwrap(),
+            UdpSocket::bind((local, 0)).await.unwrap(),
+        );
+        pair.set_client(local, 9, client.local_addr().unwrap().port());
+        for socket in [&stranger, &client] {
+            socket.send_to(b"report", (local, pair.ports().1)).await.unwrap();
+        }
+        let heard = std::future::poll_fn(|context| pair.poll_heard(context));
+        tokio::time::timeout(Duration::from_secs(20), heard).await.expect("the client was heard");
+        let again = std::future::poll_fn(|context| Poll::Ready(pair.poll_heard(context))).await;
+        assert!(again.is_pending(), "the stranger counted as well");
+    }
 }

@@ -2,21 +2,23 @@
 
 use std::fmt::Write as _;
 
-/// A client that sends a longer head does not want to speak to a camera.
-const MAX_HEAD: usize = 16 * 1024;
+/// A client that sends a longer head does not want to watch.
+pub const MAX_HEAD: usize = 16 * 1024;
 const MAX_BODY: usize = 64 * 1024;
 
-/// A request. Its body, if any, is passed over: no method of a camera's needs one.
+/// A request. Its body, if any, is passed over: no method that we answer needs one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) uri: String,
+pub struct Request {
+    /// `DESCRIBE`
+    pub method: String,
+    /// As the client wrote it.
+    pub uri: String,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// The first header of that name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
@@ -26,7 +28,7 @@ impl Request {
 
 /// What stands at the front of the received bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
+pub enum Incoming {
     /// Not yet all of it.
     Incomplete,
     /// A request, and how many bytes it took.
@@ -37,13 +39,13 @@ pub(crate) enum Incoming {
 
 /// The bytes are no RTSP.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadMessage {
+pub struct BadMessage {
     /// To be answered with, if the request had one.
-    pub(crate) cseq: Option<String>,
+    pub cseq: Option<String>,
 }
 
 /// Reads what stands at the front.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Incoming, BadMessage> {
+pub fn parse(bytes: &[u8]) -> Result<Incoming, BadMessage> {
     match bytes {
         [b'$', _, high, low, ..] => {
             let size = 4 + usize::from(u16::from_be_bytes([*high, *low]));
@@ -82,6 +84,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Incoming, BadMessage> {
     else {
         return Err(bad());
     };
+    // What a client writes there is told back to it: it must not become a line of its own.
+    if request_line.contains(char::is_control) {
+        return Err(bad());
+    }
     if !version.starts_with("RTSP/") || find("CSeq").is_none_or(|cseq| cseq.parse::<u64>().is_err())
     {
         return Err(bad());
@@ -100,19 +106,23 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Incoming, BadMessage> {
     ))
 }
 
-/// The status codes that a camera here gives.
+/// The status codes that our servers give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum Status {
     /// 200.
     Ok,
     /// 400.
     BadRequest,
     /// 401.
     Unauthorized,
+    /// 403.
+    Forbidden,
     /// 404.
     NotFound,
     /// 406.
     NotAcceptable,
+    /// 415.
+    UnsupportedMediaType,
     /// 453.
     NotEnoughBandwidth,
     /// 454.
@@ -123,6 +133,8 @@ pub(crate) enum Status {
     UnsupportedTransport,
     /// 501.
     NotImplemented,
+    /// 503.
+    ServiceUnavailable,
 }
 
 impl Status {
@@ -131,44 +143,50 @@ impl Status {
             Self::Ok => "200 OK",
             Self::BadRequest => "400 Bad Request",
             Self::Unauthorized => "401 Unauthorized",
+            Self::Forbidden => "403 Forbidden",
             Self::NotFound => "404 Not Found",
             Self::NotAcceptable => "406 Not Acceptable",
+            Self::UnsupportedMediaType => "415 Unsupported Media Type",
             Self::NotEnoughBandwidth => "453 Not Enough Bandwidth",
             Self::SessionNotFound => "454 Session Not Found",
             Self::MethodNotValidInThisState => "455 Method Not Valid in This State",
             Self::UnsupportedTransport => "461 Unsupported Transport",
             Self::NotImplemented => "501 Not Implemented",
+            Self::ServiceUnavailable => "503 Service Unavailable",
         }
     }
 }
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) status: Status,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+pub struct Response {
+    /// How it went.
+    pub status: Status,
+    /// `CSeq`, `Server` and `Content-Length` come by themselves.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty where there is none.
+    pub body: String,
 }
 
 impl Response {
     /// A response without more to say.
-    pub(crate) fn new(status: Status) -> Self {
+    pub fn new(status: Status) -> Self {
         Self { status, headers: Vec::new(), body: String::new() }
     }
 
     /// The same with a header.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Appends the text to `out`.
-    pub(crate) fn write(&self, cseq: Option<&str>, out: &mut Vec<u8>) {
+    pub fn write(&self, cseq: Option<&str>, out: &mut Vec<u8>) {
         let mut text = format!("RTSP/1.0 {}\r\n", self.status.line());
         if let Some(cseq) = cseq {
             let _ = write!(text, "CSeq: {cseq}\r\n");
         }
-        text.push_str("Server: Tarsier demo camera\r\n");
+        text.push_str("Server: Tarsier\r\n");
         for (name, value) in &self.headers {
             let _ = write!(text, "{name}: {value}\r\n");
         }
@@ -212,6 +230,8 @@ mod tests {
         assert_eq!(cseq("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Err(None));
         assert_eq!(cseq("OPTIONS *\r\nCSeq: 7\r\n\r\n"), Err(Some("7".into())), "no version");
         assert_eq!(cseq("OPTIONS * RTSP/1.0\r\n\r\n"), Err(None), "no CSeq");
+        let smuggled = "PLAY rtsp://h/a\nX:b RTSP/1.0\r\nCSeq: 7\r\n\r\n";
+        assert_eq!(cseq(smuggled), Err(Some("7".into())), "a line in the address");
         assert_eq!(
             cseq("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 9999999\r\n\r\n"),
             Err(Some("1".into()))

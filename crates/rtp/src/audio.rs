@@ -1,10 +1,9 @@
 //! Sound to packets: RFC 3640 mode AAC-hbr, and RFC 3551 for G.711 (20 ms in a packet).
 
-use super::packets::Marker;
-use super::{MAX_PAYLOAD, PacketWriter, Packets};
+use crate::packets::{MAX_PAYLOAD, Marker, PacketWriter, Packets};
 
 /// One AAC frame. Its AU header says its whole size in 13 bits also in each fragment (RFC 3640 section 3.2.3).
-pub(crate) fn aac(payload_type: u8, frame: &[u8]) -> Packets {
+pub fn aac(payload_type: u8, frame: &[u8]) -> Packets {
     // A larger one does not exist (6144 bits for each channel), and could not be said in 13 bits.
     let frame = &frame[..frame.len().min(0x1fff)];
     let size = u16::try_from(frame.len()).expect("at most 13 bits").to_be_bytes();
@@ -16,8 +15,8 @@ pub(crate) fn aac(payload_type: u8, frame: &[u8]) -> Packets {
     writer.finish(Marker::OnLast)
 }
 
-/// One piece of G.711.
-pub(crate) fn g711(payload_type: u8, bytes: &[u8]) -> Packets {
+/// Samples as they are: G.711, L16. Longer than a packet only where all of it has one timestamp.
+pub fn pcm(payload_type: u8, bytes: &[u8]) -> Packets {
     let mut writer = PacketWriter::new(payload_type);
     for part in bytes.chunks(MAX_PAYLOAD) {
         writer.packet(&[part]);
@@ -28,8 +27,8 @@ pub(crate) fn g711(payload_type: u8, bytes: &[u8]) -> Packets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rtp::Patch;
-    use crate::rtp::packets::interleaved;
+    use crate::Patch;
+    use crate::packets::interleaved;
 
     const PATCH: Patch = Patch { channel: 0, sequence: 0, timestamp: 0, ssrc: 0 };
 
@@ -57,7 +56,7 @@ mod tests {
     #[test]
     fn g711_goes_out_as_it_is() {
         let mut bytes = Vec::new();
-        g711(0, &[0xd5; 160]).write(PATCH, &mut bytes);
+        pcm(0, &[0xd5; 160]).write(PATCH, &mut bytes);
         let packets: Vec<_> = interleaved(&bytes).collect();
         assert_eq!(packets.len(), 1);
         assert_eq!(packets[0].1[1], 0, "payload type 0 without marker");

@@ -1,23 +1,26 @@
-//! RTCP that a camera sends: a sender report with the source's name, and the good-bye (RFC 3550 section 6).
+//! RTCP that a server sends: a sender report with the source's name, and the good-bye (RFC 3550 section 6).
 
 /// What a sender report says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SenderReport {
-    pub(crate) ssrc: u32,
+pub struct SenderReport {
+    /// Whose report it is.
+    pub ssrc: u32,
     /// The wall clock, nanoseconds since 1970.
-    pub(crate) utc_nanos: u64,
+    pub utc_nanos: u64,
     /// The RTP timestamp of the same moment.
-    pub(crate) timestamp: u32,
-    pub(crate) packets: u32,
-    pub(crate) payload_bytes: u32,
+    pub timestamp: u32,
+    /// RTP packets so far.
+    pub packets: u32,
+    /// Their payload so far.
+    pub payload_bytes: u32,
 }
 
-const CNAME: &[u8] = b"tarsier-demo";
+const CNAME: &[u8] = b"tarsier";
 /// From 1900, where NTP begins, to 1970.
 const NTP_OFFSET_SECONDS: u64 = 2_208_988_800;
 
 /// Appends a compound packet (SR, SDES) to `out`, framed for an interleaved channel.
-pub(crate) fn write_report(report: &SenderReport, channel: u8, out: &mut Vec<u8>) {
+pub fn write_report(report: &SenderReport, channel: u8, out: &mut Vec<u8>) {
     let mut packet = vec![0x80, 200, 0, 6];
     packet.extend_from_slice(&report.ssrc.to_be_bytes());
     packet.extend_from_slice(&ntp(report.utc_nanos).to_be_bytes());
@@ -41,7 +44,7 @@ pub(crate) fn write_report(report: &SenderReport, channel: u8, out: &mut Vec<u8>
 }
 
 /// Appends a BYE to `out`, framed for an interleaved channel.
-pub(crate) fn write_bye(ssrc: u32, channel: u8, out: &mut Vec<u8>) {
+pub fn write_bye(ssrc: u32, channel: u8, out: &mut Vec<u8>) {
     let mut packet = vec![0x81, 203, 0, 1];
     packet.extend_from_slice(&ssrc.to_be_bytes());
     frame(channel, &packet, out);
@@ -63,7 +66,7 @@ fn ntp(utc_nanos: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rtp::packets::interleaved;
+    use crate::packets::interleaved;
 
     #[test]
     fn ntp_is_counted_from_1900() {

@@ -1,9 +1,27 @@
 //! Pictures to packets: RFC 6184 (H.264, packetisation mode 1) and RFC 7798 (H.265): single NAL units and
 //! fragmentation units. Nothing is aggregated; few cameras do it.
 
-use super::packets::Marker;
-use super::{MAX_PAYLOAD, PacketWriter, Packets};
-use crate::mp4::{NalCodec, NalFormat};
+use crate::packets::{MAX_PAYLOAD, Marker, PacketWriter, Packets};
+
+/// Which codec of NAL units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NalCodec {
+    /// H.264.
+    Avc,
+    /// H.265.
+    Hevc,
+}
+
+/// Pictures made of NAL units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NalFormat {
+    /// Which codec.
+    pub codec: NalCodec,
+    /// Bytes of the length before each NAL unit.
+    pub length_size: usize,
+    /// Parameter sets in the order in which they are sent: (VPS,) SPS, PPS.
+    pub parameter_sets: Vec<Vec<u8>>,
+}
 
 /// The fragmentation unit of RFC 6184 section 5.8.
 const FU_A: u8 = 28;
@@ -11,7 +29,7 @@ const FU_A: u8 = 28;
 const FU: u8 = 49;
 
 /// The NAL units of a sample, each after its length; ends at the first length that is wrong.
-pub(crate) fn split(sample: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
+pub fn split(sample: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
     let mut rest = sample;
     std::iter::from_fn(move || {
         let (length, behind) = rest.split_at_checked(length_size)?;
@@ -24,7 +42,7 @@ pub(crate) fn split(sample: &[u8], length_size: usize) -> impl Iterator<Item = &
 }
 
 /// The kind of a NAL unit: `nal_unit_type`.
-pub(crate) fn kind(codec: NalCodec, nal: &[u8]) -> u8 {
+pub fn kind(codec: NalCodec, nal: &[u8]) -> u8 {
     match codec {
         NalCodec::Avc => nal[0] & 0x1f,
         NalCodec::Hevc => nal[0] >> 1 & 0x3f,
@@ -32,12 +50,12 @@ pub(crate) fn kind(codec: NalCodec, nal: &[u8]) -> u8 {
 }
 
 /// Whether the NAL unit is a sequence parameter set.
-pub(crate) fn is_sps(codec: NalCodec, nal: &[u8]) -> bool {
+pub fn is_sps(codec: NalCodec, nal: &[u8]) -> bool {
     kind(codec, nal) == if codec == NalCodec::Avc { 7 } else { 33 }
 }
 
 /// One picture as packets. A keyframe is led by the parameter sets, as cameras send it, unless it has its own.
-pub(crate) fn packetise(
+pub fn packetise(
     format: &NalFormat,
     payload_type: u8,
     sample: &[u8],
@@ -76,13 +94,13 @@ fn write_nal(codec: NalCodec, writer: &mut PacketWriter, nal: &[u8]) {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::rtp::Patch;
-    use crate::rtp::packets::interleaved;
+    use crate::Patch;
+    use crate::packets::interleaved;
 
     /// A receiver as RFC 6184 and RFC 7798 tell it; gives the NAL units of one access unit.
-    pub(crate) fn depacketise(codec: NalCodec, bytes: &[u8]) -> Vec<Vec<u8>> {
+    fn depacketise(codec: NalCodec, bytes: &[u8]) -> Vec<Vec<u8>> {
         let packets: Vec<&[u8]> = interleaved(bytes).map(|(_, packet)| packet).collect();
         let mut nals: Vec<Vec<u8>> = Vec::new();
         for (index, packet) in packets.iter().enumerate() {

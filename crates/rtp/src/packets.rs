@@ -8,14 +8,14 @@
 //! copies the whole and patches it.
 
 /// The most payload in a packet: fits an Ethernet frame with IPv6, UDP and a tunnel around it.
-pub(crate) const MAX_PAYLOAD: usize = 1400;
+pub const MAX_PAYLOAD: usize = 1400;
 
 const FRAMING: usize = 4;
 const HEADER: usize = 12;
 
 /// The packets of one unit.
 #[derive(Debug, Default)]
-pub(crate) struct Packets {
+pub struct Packets {
     bytes: Box<[u8]>,
     starts: Box<[u32]>,
     payload_bytes: u32,
@@ -23,26 +23,30 @@ pub(crate) struct Packets {
 
 /// What a session writes into every packet of a unit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patch {
-    pub(crate) channel: u8,
-    pub(crate) sequence: u16,
-    pub(crate) timestamp: u32,
-    pub(crate) ssrc: u32,
+pub struct Patch {
+    /// Interleaved channel; over UDP only to tell packets apart.
+    pub channel: u8,
+    /// Of the first packet.
+    pub sequence: u16,
+    /// Of all of them.
+    pub timestamp: u32,
+    /// Whose they are.
+    pub ssrc: u32,
 }
 
 impl Packets {
     /// How many packets.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.starts.len()
     }
 
     /// Bytes of payload without headers, as sender reports count them.
-    pub(crate) fn payload_bytes(&self) -> u32 {
+    pub fn payload_bytes(&self) -> u32 {
         self.payload_bytes
     }
 
     /// Appends the packets to `out`, patched; gives the sequence number after the last one.
-    pub(crate) fn write(&self, patch: Patch, out: &mut Vec<u8>) -> u16 {
+    pub fn write(&self, patch: Patch, out: &mut Vec<u8>) -> u16 {
         let base = out.len();
         out.extend_from_slice(&self.bytes);
         let mut sequence = patch.sequence;
@@ -60,7 +64,7 @@ impl Packets {
 }
 
 /// Cuts a unit into packets.
-pub(crate) struct PacketWriter {
+pub struct PacketWriter {
     payload_type: u8,
     bytes: Vec<u8>,
     starts: Vec<u32>,
@@ -68,12 +72,12 @@ pub(crate) struct PacketWriter {
 
 impl PacketWriter {
     /// A unit whose packets carry that payload type.
-    pub(crate) fn new(payload_type: u8) -> Self {
+    pub fn new(payload_type: u8) -> Self {
         Self { payload_type, bytes: Vec::new(), starts: Vec::new() }
     }
 
     /// One packet; its payload is the parts one after the other, together at most [`MAX_PAYLOAD`].
-    pub(crate) fn packet(&mut self, parts: &[&[u8]]) {
+    pub fn packet(&mut self, parts: &[&[u8]]) {
         let payload: usize = parts.iter().map(|part| part.len()).sum();
         debug_assert!(payload <= MAX_PAYLOAD, "{payload} bytes do not fit a packet");
         let length = u16::try_from(HEADER + payload).expect("a payload is at most 1400 bytes");
@@ -87,7 +91,7 @@ impl PacketWriter {
     }
 
     /// The unit is whole: the marker bit is set on its last packet where the payload format wants one.
-    pub(crate) fn finish(mut self, marker: Marker) -> Packets {
+    pub fn finish(mut self, marker: Marker) -> Packets {
         if let (Marker::OnLast, Some(last)) = (marker, self.starts.last()) {
             let at = usize::try_from(*last).expect("a unit is far below 4 GiB");
             self.bytes[at + FRAMING + 1] |= 0x80;
@@ -101,7 +105,7 @@ impl PacketWriter {
 
 /// What the marker bit of a payload format means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Marker {
+pub enum Marker {
     /// The last packet of a unit has it.
     OnLast,
     /// No packet has it: sound without talk spurts (RFC 3551 section 4.1).
@@ -109,7 +113,7 @@ pub(crate) enum Marker {
 }
 
 /// The packets in an interleaved stream, each `(channel, packet)`, for UDP and for tests.
-pub(crate) fn interleaved(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub fn interleaved(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let [b'$', channel, high, low] = *bytes.first_chunk()? else { return None };
         let end = FRAMING + usize::from(u16::from_be_bytes([high, low]));

@@ -2,15 +2,20 @@
 
 /// How a track travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// In the RTSP connection; the channels if the client chose them.
     Interleaved(Option<(u8, u8)>),
     /// By datagrams to those ports of the client.
-    Datagrams { media: u16, reports: u16 },
+    Datagrams {
+        /// Where it takes RTP.
+        media: u16,
+        /// Where it takes RTCP.
+        reports: u16,
+    },
 }
 
 /// The first of the client's offers that can be had; multicast and recording cannot.
-pub(super) fn choose(header: &str) -> Option<Wanted> {
+pub fn choose(header: &str) -> Option<Wanted> {
     header.split(',').find_map(|offer| {
         let mut parts = offer.split(';').map(str::trim);
         let protocol = parts.next()?.to_ascii_uppercase();

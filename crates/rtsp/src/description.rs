@@ -1,0 +1,227 @@
+//! Words: how the tracks of a stream go out, and the pieces that a unit becomes.
+
+use tarsier_rtp::nal::{self, NalCodec, NalFormat};
+use tarsier_rtp::{Packets, audio};
+use tarsier_segment::sample_entry::{aac_config_of, parameter_nals};
+use tarsier_types::{AccessUnit, AudioParameters, Codec, Track, VideoParameters};
+
+use crate::flac;
+
+/// Dynamic ones (RFC 3551 section 6).
+const VIDEO_PAYLOAD_TYPE: u8 = 96;
+const AUDIO_PAYLOAD_TYPE: u8 = 97;
+const VIDEO_CLOCK_HZ: u32 = 90_000;
+/// Bytes of L16 in a packet: whole samples of up to 8 channels, below the most that fits.
+const L16_BYTES: usize = 1280;
+
+/// How one track goes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// H.264 or H.265.
+    Nal(NalFormat),
+    /// AAC with its `AudioSpecificConfig`.
+    Aac { config: Vec<u8>, rate_hz: u32, channels: u16 },
+    /// 16-bit samples: what G.711 stands for.
+    L16 { rate_hz: u32, channels: u16 },
+}
+
+/// A part of a unit with a time of its own.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    /// Behind the unit's beginning, in ticks of the track's clock.
+    pub(crate) after: u32,
+    pub(crate) packets: Packets,
+}
+
+/// What a stream is made of, as clients were told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    pub(crate) millifps: Option<u32>,
+    /// Pictures first.
+    pub(crate) tracks: Vec<(Track, Format)>,
+}
+
+/// The pictures are coded in a way that does not go out by RTSP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotCarried {
+    pub(crate) rfc6381: String,
+}
+
+impl Description {
+    /// Of a run. Sound that cannot go out is left out.
+    pub(crate) fn of(
+        video: &VideoParameters,
+        audio: Option<&AudioParameters>,
+    ) -> Result<Self, NotCarried> {
+        let pictures =
+            pictures(video).ok_or_else(|| NotCarried { rfc6381: video.rfc6381.clone() })?;
+        let mut tracks = vec![(Track::Video, pictures)];
+        tracks.extend(audio.and_then(sound).map(|sound| (Track::Audio, sound)));
+        Ok(Self { millifps: video.nominal_millifps, tracks })
+    }
+
+    /// Whether a run of the other description may go on where this one was told.
+    pub(crate) fn fits(&self, other: &Self) -> bool {
+        self.tracks == other.tracks
+    }
+}
+
+fn pictures(video: &VideoParameters) -> Option<Format> {
+    let codec = match video.codec {
+        Codec::H264 => NalCodec::Avc,
+        Codec::Hevc => NalCodec::Hevc,
+        _ => return None,
+    };
+    let sets = parameter_nals(&video.sample_entry)?;
+    let parameter_sets: Vec<Vec<u8>> = sets.into_iter().map(<[u8]>::to_vec).collect();
+    let has_sps = parameter_sets.iter().any(|nal| nal.len() > 3 && nal::is_sps(codec, nal));
+    has_sps.then_some(Format::Nal(NalFormat { codec, length_size: 4, parameter_sets }))
+}
+
+fn sound(audio: &AudioParameters) -> Option<Format> {
+    let AudioParameters { sample_rate_hz: rate_hz, channels, .. } = *audio;
+    match audio.codec {
+        Codec::Aac => {
+            let config = aac_config_of(&audio.sample_entry)?.to_vec();
+            Some(Format::Aac { config, rate_hz, channels })
+        }
+        Codec::Flac => Some(Format::L16 { rate_hz, channels }),
+        _ => None,
+    }
+    .filter(|_| rate_hz > 0 && (1..=8).contains(&channels))
+}
+
+impl Format {
+    pub(crate) const fn payload_type(&self) -> u8 {
+        match self {
+            Self::Nal(_) => VIDEO_PAYLOAD_TYPE,
+            Self::Aac { .. } | Self::L16 { .. } => AUDIO_PAYLOAD_TYPE,
+        }
+    }
+
+    /// Ticks of its RTP clock in a second.
+    pub(crate) const fn clock_hz(&self) -> u32 {
+        match self {
+            Self::Nal(_) => VIDEO_CLOCK_HZ,
+            Self::Aac { rate_hz, .. } | Self::L16 { rate_hz, .. } => *rate_hz,
+        }
+    }
+
+    /// Cuts a unit into packets; a damaged one into none.
+    pub(crate) fn cut(&self, unit: &AccessUnit) -> Vec<Piece> {
+        let payload_type = self.payload_type();
+        match self {
+            Self::Nal(format) => {
+                let packets = nal::packetise(format, payload_type, &unit.data, unit.is_keyframe);
+                vec![Piece { after: 0, packets }]
+            }
+            Self::Aac { .. } => {
+                vec![Piece { after: 0, packets: audio::aac(payload_type, &unit.data) }]
+            }
+            Self::L16 { channels, .. } => {
+                let samples = flac::samples(&unit.data, *channels).unwrap_or_default();
+                let width = 2 * usize::from(*channels);
+                let step = L16_BYTES / width * width;
+                let pieces = samples.chunks(step).zip((0_u32..).map(|index| {
+                    u32::try_from(step / width).unwrap_or_default().wrapping_mul(index)
+                }));
+                pieces
+                    .map(|(part, after)| Piece { after, packets: audio::pcm(payload_type, part) })
+                    .collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures {
+    use bytes::Bytes;
+    use tarsier_segment::sample_entry::{avc1, flac, mp4a};
+    use tarsier_types::{AudioParameters, Codec, VideoParameters};
+
+    use super::Description;
+
+    pub(crate) fn video(profile: u8) -> VideoParameters {
+        VideoParameters {
+            codec: Codec::H264,
+            rfc6381: format!("avc1.{profile:02x}001f"),
+            width: 640,
+            height: 360,
+            nominal_millifps: Some(25_000),
+            sample_entry: avc1(&[0x67, profile, 0, 31, 0xac], &[0x68, 0xee, 1], 640, 360),
+        }
+    }
+
+    /// Pictures, and that sound.
+    pub(crate) fn description(audio: AudioParameters) -> Description {
+        Description::of(&video(77), Some(&audio)).unwrap()
+    }
+
+    fn audio(codec: Codec, rate_hz: u32, sample_entry: Bytes) -> AudioParameters {
+        let rfc6381 = codec.name().to_owned();
+        AudioParameters { codec, rfc6381, sample_rate_hz: rate_hz, channels: 1, sample_entry }
+    }
+
+    pub(crate) fn aac() -> AudioParameters {
+        audio(Codec::Aac, 16_000, mp4a(&[0x14, 0x08], 16_000, 1))
+    }
+
+    pub(crate) fn g711() -> AudioParameters {
+        audio(Codec::Flac, 8000, flac(&[0; 34], 8000, 1, 16))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tarsier_rtp::Patch;
+    use tarsier_rtp::packets::interleaved;
+    use tarsier_types::{Dts, Pts, Ticks, UtcMs};
+
+    use super::*;
+    use crate::flac::fixtures::frame;
+
+    #[test]
+    fn a_run_goes_on_where_nothing_that_was_told_has_changed() {
+        let of = |profile, millifps, audio: Option<AudioParameters>| {
+            let video = VideoParameters { nominal_millifps: millifps, ..fixtures::video(profile) };
+            Description::of(&video, audio.as_ref()).unwrap()
+        };
+        let told = of(77, Some(25_000), Some(fixtures::aac()));
+        assert!(told.fits(&of(77, None, Some(fixtures::aac()))), "the rate was a hint");
+        assert!(!told.fits(&of(100, None, Some(fixtures::aac()))), "other sets");
+        assert!(!told.fits(&of(77, None, None)), "the sound is gone");
+    }
+
+    #[test]
+    fn what_rtp_does_not_carry_is_named_or_left_out() {
+        let opus = AudioParameters { codec: Codec::Opus, ..fixtures::aac() };
+        let description = Description::of(&fixtures::video(77), Some(&opus)).unwrap();
+        assert_eq!(description.tracks.len(), 1, "pictures alone");
+        let jpeg = VideoParameters { codec: Codec::Mjpeg, ..fixtures::video(77) };
+        let rfc6381 = jpeg.rfc6381.clone();
+        assert_eq!(Description::of(&jpeg, None), Err(NotCarried { rfc6381 }));
+    }
+
+    #[test]
+    fn g711_goes_out_as_the_samples_that_it_stands_for() {
+        let mut description = fixtures::description(fixtures::g711());
+        let (_, format) = description.tracks.pop().unwrap();
+        let unit = AccessUnit {
+            track: Track::Audio,
+            pts: Pts(0),
+            dts: Dts(0),
+            duration: Ticks(180),
+            is_keyframe: true,
+            arrived: UtcMs(0),
+            data: Bytes::from(frame(&[-8; 16])),
+        };
+        let pieces = format.cut(&unit);
+        assert_eq!(pieces.len(), 1);
+        let mut out = Vec::new();
+        pieces[0].packets.write(Patch { channel: 2, sequence: 0, timestamp: 0, ssrc: 0 }, &mut out);
+        let (_, packet) = interleaved(&out).next().unwrap();
+        assert_eq!(packet[12..], [0xff, 0xf8].repeat(16), "big-endian");
+        assert!(format.cut(&AccessUnit { data: Bytes::new(), ..unit }).is_empty(), "a torn one");
+    }
+}

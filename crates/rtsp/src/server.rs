@@ -1,0 +1,143 @@
+//! Hands: listens, and starts a task for each client.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tarsier_live::Live;
+use tarsier_types::Clock;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::connection::Connection;
+use crate::conversation::{Conversation, Opened};
+use crate::door::Door;
+use crate::sender::Origin;
+
+/// So many clients at the same time, let in or not (guess: four programs with 64 streams each).
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// What a client has not taken waits in the fan-out, where whole GOPs are left out, and not for many seconds in the system.
+const SEND_BUFFER_BYTES: u32 = 256 << 10;
+const BACKLOG: u32 = 128;
+
+/// The server. Dropping it ends it, without a word to its clients.
+pub struct Rtsp {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    listening: JoinHandle<()>,
+}
+
+impl Drop for Rtsp {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+/// What every connection gets.
+struct Shared<N> {
+    live: Live<N>,
+    door: Arc<dyn Door<N>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Rtsp {
+    /// Listens. Needs a tokio runtime with timers and IO.
+    pub fn start<N>(
+        listen: SocketAddr,
+        live: Live<N>,
+        door: Arc<dyn Door<N>>,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self>
+    where
+        N: Clone + PartialEq + Send + Sync + 'static,
+    {
+        let socket = if listen.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+        // On Windows it would let another program take the port.
+        socket.set_reuseaddr(cfg!(unix))?;
+        socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.bind(listen)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let listening = tokio::spawn(accept(listener, Shared { live, door, clock }, stopped));
+        Ok(Self { address, stop, listening })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says good-bye to all clients, and takes no more.
+    pub fn end_all(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+async fn accept<N>(listener: TcpListener, shared: Shared<N>, mut stop: watch::Receiver<bool>)
+where
+    N: Clone + PartialEq + Send + Sync + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if connections.len() >= MAX_CONNECTIONS => turn_away(stream),
+                Ok((stream, peer)) => match open(&shared, stream, peer) {
+                    Ok(connection) => {
+                        let stop = stop.clone();
+                        connections.spawn(async move {
+                            let end = connection.serve(stop).await;
+                            tracing::debug!(%peer, why = &end as &dyn std::error::Error, "an RTSP connection is over");
+                        });
+                    }
+                    Err(error) => tracing::debug!(%peer, %error, "an RTSP connection was lost at once"),
+                },
+                Err(error) => {
+                    // Out of file descriptors, mostly: it passes when somebody goes.
+                    tracing::warn!(%error, "cannot accept an RTSP connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = told(&mut stop) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+fn turn_away(stream: TcpStream) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(b"RTSP/1.0 503 Service Unavailable\r\nRetry-After: 10\r\n\r\n");
+    }
+}
+
+/// Waits until all shall end.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    // The guard that it returns must not live on.
+    let _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+fn open<N>(shared: &Shared<N>, stream: TcpStream, peer: SocketAddr) -> io::Result<Connection<N>> {
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?.ip();
+    let origin =
+        || Origin { ssrc: rand::random(), sequence: rand::random(), timestamp: rand::random() };
+    let session = format!("{:032X}", rand::random::<u128>());
+    Ok(Connection {
+        stream,
+        peer: peer.ip(),
+        local,
+        conversation: Conversation::new(Opened { session, origins: [origin(), origin()], local }),
+        door: Arc::clone(&shared.door),
+        live: shared.live.clone(),
+        clock: Arc::clone(&shared.clock),
+    })
+}
+
+#[cfg(test)]
+mod tests;
