@@ -19,6 +19,8 @@ pub struct HubOptions {
     pub arguments: Vec<String>,
     /// The port to listen on; 0 picks a free one.
     pub port: u16,
+    /// Where its RTSP server listens; a free port if not said.
+    pub rtsp_listen: Option<String>,
     /// Environment variables of the hub, and so of its recorders.
     pub environment: Vec<(String, String)>,
 }
@@ -30,6 +32,8 @@ pub struct HubProcess {
     data_dir: PathBuf,
     /// `http://127.0.0.1:PORT`
     pub url: String,
+    /// `rtsp://127.0.0.1:PORT`; empty if there is no RTSP server.
+    pub rtsp_url: String,
     /// An admin's token, good for a day: clocks are put forward under a hub.
     pub token: String,
     client: reqwest::Client,
@@ -61,6 +65,7 @@ impl HubProcess {
             .arg("--data-dir")
             .arg(data_dir)
             .args(["--listen", &format!("127.0.0.1:{}", options.port)])
+            .args(["--rtsp-listen", options.rtsp_listen.as_deref().unwrap_or("127.0.0.1:0")])
             .args(&options.arguments)
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -84,6 +89,7 @@ impl HubProcess {
         };
         let ready: Value = serde_json::from_str(&line).context("the ready line")?;
         let url = ready["url"].as_str().context("no url in the ready line")?.to_owned();
+        let rtsp_url = ready["rtsp_url"].as_str().unwrap_or_default().to_owned();
         // Read on, so that the hub never writes to a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let token =
@@ -92,6 +98,7 @@ impl HubProcess {
             child,
             data_dir: data_dir.to_owned(),
             url,
+            rtsp_url,
             token,
             client: reqwest::Client::new(),
         })

@@ -20,6 +20,7 @@ mod no_access;
 mod playback;
 mod recording;
 mod rights;
+mod rtsp;
 mod secrets;
 mod sound;
 mod storage;

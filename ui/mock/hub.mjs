@@ -228,6 +228,7 @@ function system() {
     cameras: cameras.length,
     is_paused: paused,
     demo_cameras: cameras.length,
+    rtsp: { url: "rtsp://127.0.0.1:8554", problem: null },
     open_alerts: alerts().filter((alert) => alert.resolved_utc_ms === null && alert.severity !== "info")
       .length,
     alerts_muted_until_utc_ms: muted,

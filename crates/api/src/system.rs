@@ -42,6 +42,9 @@ pub struct System {
     pub is_paused: bool,
     /// How many demo cameras the hub serves.
     pub demo_cameras: u32,
+    /// What serves live streams to other programs.
+    #[serde(default)]
+    pub rtsp: RtspServer,
     /// Alerts that go on, warnings and worse, acknowledged or not. 0 from a hub that has none yet.
     #[serde(default)]
     pub open_alerts: u32,
@@ -49,6 +52,15 @@ pub struct System {
     #[serde(default)]
     #[ts(type = "number | null")]
     pub alerts_muted_until_utc_ms: Option<i64>,
+}
+
+/// The RTSP server: of the two, one is there once the hub has started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct RtspServer {
+    /// `rtsp://127.0.0.1:8554`; `/{camera}/{stream}` follows.
+    pub url: Option<String>,
+    /// Why there is none, and what to do about it.
+    pub problem: Option<String>,
 }
 
 /// `GET /api/v1/storage`.

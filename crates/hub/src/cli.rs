@@ -32,6 +32,9 @@ pub(crate) struct Serve {
     /// Address to answer at. Only loopback addresses are taken: there is no TLS yet.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = loopback)]
     pub(crate) listen: SocketAddr,
+    /// Address at which other programs get live streams by RTSP; the token is the password. Only loopback addresses.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554", value_parser = loopback)]
+    pub(crate) rtsp_listen: SocketAddr,
     /// Start so many demo cameras inside the hub, and add them unless they are there.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     pub(crate) demo: Option<u16>,

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use tarsier_api::problem::Problem;
+use tarsier_api::system::RtspServer;
 use tarsier_hls::Hls;
 use tarsier_index::{Index, IndexError};
 use tarsier_live::Live;
@@ -57,6 +58,8 @@ pub(crate) struct Hub {
     pub(crate) live: Live<Problem>,
     pub(crate) whep: Whep,
     pub(crate) hls: Hls<Problem>,
+    /// Known once it was tried to start it.
+    pub(crate) rtsp: OnceLock<RtspServer>,
     pub(crate) programs: ChildPrograms,
     pub(crate) stills: Stills,
     pub(crate) storage: Storage,

@@ -27,6 +27,7 @@ mod open_segments;
 mod probing;
 mod programs;
 mod reports;
+mod rtsp;
 mod schedule;
 mod secrets;
 mod serve;

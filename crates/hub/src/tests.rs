@@ -15,6 +15,7 @@ mod policy;
 mod problems;
 mod restarts;
 mod rights;
+mod rtsp;
 mod secrets;
 mod segments;
 mod storage;

@@ -5,6 +5,8 @@
 
 mod webrtc;
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tarsier_api::problem::{Problem, ProblemCode};
@@ -330,6 +332,14 @@ pub(crate) fn no_camera(id: &str) -> Problem {
 /// The hub is going down.
 pub(crate) fn stopping() -> Problem {
     problem(ProblemCode::Stopping, "Tarsier is stopping.", "Start it again to go on.")
+}
+
+/// The RTSP server could not be started.
+pub(crate) fn no_rtsp(listen: SocketAddr) -> String {
+    format!(
+        "Other programs get no pictures by RTSP: the address {listen} cannot be used, another program may have it. End \
+         that, or start Tarsier with --rtsp-listen and another port."
+    )
 }
 
 /// A viewer's camera was deleted.

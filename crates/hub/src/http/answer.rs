@@ -30,6 +30,11 @@ impl Failure {
         Self { status, problem: Box::new(problem) }
     }
 
+    /// Why, for whoever does not answer over HTTP.
+    pub(crate) fn into_problem(self) -> Problem {
+        *self.problem
+    }
+
     /// The request cannot be understood.
     pub(crate) fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::from(words::problem(ProblemCode::BadRequest, message, hint))

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tarsier_api::problem::ProblemCode;
+use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::{Claims, Role};
 use tarsier_types::{CameraId, StreamKind};
 
@@ -36,30 +36,31 @@ pub(crate) async fn authorize(
     next: Next,
 ) -> Response {
     let token = bearer(&request).or_else(|| in_query(&request)).unwrap_or_default();
-    match hub.tokens.check(&token, hub.now()) {
-        Ok(claims) => {
+    match Caller::of(&hub, &token) {
+        Ok(caller) => {
             if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
                 seat.know();
             }
-            request.extensions_mut().insert(Caller { claims, token });
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => {
-            let (message, hint) = match (error, token.is_empty()) {
-                (_, true) => {
-                    ("A token is needed.", "Get one by: tarsierd token --data-dir DIR --role admin")
-                }
-                (TokenError::Expired, _) => {
-                    ("The token has expired.", "Get a new one by: tarsierd token")
-                }
-                (TokenError::Forged, _) => (
-                    "The token is not of this Tarsier.",
-                    "Get one by tarsierd token with the same --data-dir.",
-                ),
-            };
-            Failure::from(words::problem(ProblemCode::Unauthorized, message, hint)).into_response()
-        }
+        Err(failure) => failure.into_response(),
     }
+}
+
+/// Why a token lets nobody in.
+fn no_good(error: TokenError, token: &str) -> Problem {
+    let (message, hint) = match (error, token.is_empty()) {
+        (_, true) => {
+            ("A token is needed.", "Get one by: tarsierd token --data-dir DIR --role admin")
+        }
+        (TokenError::Expired, _) => ("The token has expired.", "Get a new one by: tarsierd token"),
+        (TokenError::Forged, _) => (
+            "The token is not of this Tarsier.",
+            "Get one by tarsierd token with the same --data-dir.",
+        ),
+    };
+    words::problem(ProblemCode::Unauthorized, message, hint)
 }
 
 fn bearer(request: &Request) -> Option<String> {
@@ -75,6 +76,14 @@ fn in_query(request: &Request) -> Option<String> {
 }
 
 impl Caller {
+    /// Whoever has that token, if it is good.
+    pub(crate) fn of(hub: &Hub, token: &str) -> Result<Self, Failure> {
+        match hub.tokens.check(token, hub.now()) {
+            Ok(claims) => Ok(Self { claims, token: token.to_owned() }),
+            Err(error) => Err(no_good(error, token).into()),
+        }
+    }
+
     /// Whether this caller may know of that camera.
     pub(crate) fn may_see(&self, camera: &str) -> bool {
         self.claims
