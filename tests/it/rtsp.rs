@@ -188,6 +188,48 @@ fn h265_and_b_frames_go_out_as_they_are() {
 }
 
 #[test]
+fn sound_goes_out_beside_the_pictures() {
+    journey(async {
+        let films = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/demo/samples");
+        for (film, coded) in
+            [("driveway-sub.mp4", "aac,16000,1"), ("tiny-hevc-mulaw.mov", "pcm_s16be,8000,1")]
+        {
+            let main = Some(films.join(film));
+            let server = DemoServer::start(DemoOptions { main, ..free_port() }).await?;
+            let (folder, hub) = hub().await?;
+            let id = hub.add_camera(&camera(&server, 1, "Loud")).await?;
+            until_written(&hub, &id, 30).await?;
+            let url = format!("{}/{id}/main?token={}", hub.rtsp_url, hub.token);
+            let begin = ["-v", "error", "-rtsp_transport", "tcp"];
+            let told = ["-select_streams", "a", "-show_entries"];
+            let entries = ["stream=codec_name,sample_rate,channels", "-of", "csv=p=0", "-i", &url];
+            let arguments = [&begin[..], &told, &entries].concat();
+            let probed = run("ffprobe", folder.path(), &arguments).await?;
+            ensure!(probed.trim() == coded, "{film}: {probed}");
+
+            let entries = ["-show_entries", "packet=codec_type,pts_time", "-of", "csv=p=0"];
+            let some = ["-read_intervals", "%+#80", "-i", &url];
+            let packets =
+                run("ffprobe", folder.path(), &[&begin[..], &entries, &some].concat()).await?;
+            let first = |kind: &str| {
+                let times = packets.lines().filter_map(|line| line.strip_prefix(kind));
+                let times = times.filter_map(|time| time.trim_matches(',').parse::<f64>().ok());
+                times.min_by(f64::total_cmp).with_context(|| format!("{film}, {kind}: {packets}"))
+            };
+            let apart = first("audio,")? - first("video,")?;
+            ensure!(apart.abs() < 0.2, "{film}: sound begins {apart} s behind the pictures");
+
+            let decoding = ["-xerror", "-i", &url, "-vn", "-frames:a", "40", "-f", "framemd5", "-"];
+            let decoded = run("ffmpeg", folder.path(), &[&begin[..], &decoding].concat()).await?;
+            let frames = decoded.lines().filter(|line| line.starts_with('0')).count();
+            ensure!(frames == 40, "{film}: {frames} frames of sound: {decoded}");
+            server.stop().await;
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn another_recorder_takes_the_token_as_password() {
     journey(async {
         let server = cameras(1).await?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
-use tarsier_live::{Live, Watch};
+use tarsier_live::{Live, Tracks, Watch};
 use tarsier_rtp::message::{BadMessage, Incoming, Request, Response, Status, parse};
 use tarsier_rtp::packets::interleaved;
 use tarsier_rtp::ports::{PacketKind, PortPair};
@@ -188,7 +188,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
                     let answer = self.answer(&request).await;
                     self.respond(&answer.response, request.header("CSeq"))?;
                     match answer.then {
-                        Then::Play(stream) => self.watch = Some(self.io.live.watch(stream).await),
+                        Then::Play(stream) => {
+                            let both = Tracks::PicturesAndSound;
+                            self.watch = Some(self.io.live.watch_tracks(stream, both).await);
+                        }
                         Then::Pause => self.watch = None,
                         Then::Close => return Err(End::Told),
                         Then::GoOn | Then::UsePorts { .. } => {}
@@ -318,9 +321,9 @@ where
     }
 }
 
-/// What goes out of a run: its pictures. The fan-out has no sound.
+/// What goes out of a run.
 fn described(parameters: &ParameterSets) -> Result<Description, NotCarried> {
-    Description::of(&parameters.video, None)
+    Description::of(&parameters.video, parameters.audio.as_ref())
 }
 
 async fn next_of<N>(watch: &mut Option<Watch<N>>) -> Next<N> {
