@@ -47,8 +47,10 @@ macro_rules! for_each_exported_type {
         $visit!($crate::event::NewCameraEvent);
         $visit!($crate::live::MseRequest);
         $visit!($crate::live::MseMessage);
+        $visit!($crate::live::MseRenewal);
         $visit!($crate::problem::Problem);
         $visit!($crate::rights::Session);
+        $visit!($crate::rights::NewStreamToken);
         $visit!($crate::supervision::Supervision);
         $visit!($crate::system::System);
         $visit!($crate::system::Storage);

@@ -5,6 +5,9 @@
 //! the last GOP at once. With sound, units of both tracks come in turn, as they arrived. The `prft` box (ISO/IEC 14496-12 section 8.16.5) tells when the unit's last byte
 //! reached the recorder. Media time starts at 0 with each `Init` and the unit before it is never needed again:
 //! a client puts the new run behind what it has buffered (`timestampOffset`), or begins anew.
+//!
+//! The stream ends with the token that it was opened with, unless the client hands over a later one in time
+//! ([`MseRenewal`], as often as it likes); one that is not good for this stream ends it at once.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -22,6 +25,13 @@ pub struct MseRequest {
     /// [`MseMessage::Init`] tells whether it comes.
     #[serde(default)]
     pub sound: bool,
+}
+
+/// A later token for the same stream: the client's second message and all that follow.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct MseRenewal {
+    /// From now on the stream ends with this one.
+    pub token: String,
 }
 
 /// What the server says between the pictures.

@@ -1,8 +1,11 @@
-//! Who may do what. Every route asks for a token (RFC 7519, HS256) that names a role and, for viewers, cameras.
+//! Who may do what. Every route asks for a token (RFC 7519, HS256) that names a role and may name cameras, streams and
+//! what it is for.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
+
+use crate::camera::Stream;
 
 /// What a token's holder may do.
 #[derive(
@@ -16,9 +19,25 @@ pub enum Role {
     Admin,
 }
 
+/// What a token for pictures is for. A token that names any of these is for nothing else.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Pictures as they come.
+    Live,
+    /// Footage.
+    Playback,
+}
+
 /// The claims inside a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
+    /// Names the grant: what is renewed of a token, or made of it for one stream, keeps the name. Who revokes it ends
+    /// all of them. Tokens of the first versions have none inside; the hub gives them one.
+    #[serde(default)]
+    pub jti: String,
     /// Who: `window`, `cli`, a user's name.
     pub sub: String,
     /// What its holder may do.
@@ -26,24 +45,95 @@ pub struct Claims {
     /// Only these cameras; all of them if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cameras: Option<Vec<String>>,
+    /// Only these streams of them; both if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<Vec<Stream>>,
+    /// Only for this; for all that the role may do if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<Vec<Right>>,
     /// Issued at, seconds since 1970.
     pub iat: i64,
     /// Good until, seconds since 1970.
     pub exp: i64,
 }
 
-/// `GET /api/v1/session`: who am I; `POST /api/v1/session`: the same with a fresh `token`.
+/// `GET /api/v1/session`: who am I; `POST /api/v1/session` and below: the same with a fresh `token`.
 #[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 pub struct Session {
+    /// Names the grant; it is revoked by this.
+    pub id: String,
     /// Who.
     pub subject: String,
     /// What its holder may do.
     pub role: Role,
     /// Only these cameras.
     pub cameras: Option<Vec<String>>,
+    /// Only these streams of them.
+    pub streams: Option<Vec<Stream>>,
+    /// Only for this.
+    pub rights: Option<Vec<Right>>,
+    /// Good from.
+    #[ts(type = "number")]
+    pub issued_utc_ms: i64,
     /// Good until.
     #[ts(type = "number")]
     pub expires_utc_ms: i64,
-    /// A token with the same rights and a new lifetime (only when asked for by POST).
+    /// The token (only when one was asked for by POST).
     pub token: Option<String>,
+}
+
+/// `POST /api/v1/session/stream`: a token for one stream of one camera and for nothing else.
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewStreamToken {
+    /// Of this camera.
+    pub camera_id: String,
+    /// Which of its streams.
+    pub stream: Stream,
+    /// What for.
+    pub right: Right,
+}
+
+/// `POST /api/v1/tokens`: a token to hand on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// Whom it is for, as shown in lists and in the log.
+    pub subject: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// Only these cameras; all of them if absent.
+    #[serde(default)]
+    pub cameras: Option<Vec<String>>,
+    /// Only these streams of them; both if absent.
+    #[serde(default)]
+    pub streams: Option<Vec<Stream>>,
+    /// Only for this; for all that the role may do if absent.
+    #[serde(default)]
+    pub rights: Option<Vec<Right>>,
+    /// How long it is good for, 1 to 315360000 (ten years).
+    pub ttl_seconds: u32,
+}
+
+/// `GET /api/v1/tokens`: a token that was used since the hub started, and is good still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenItem {
+    /// Names the grant; it is revoked by this.
+    pub id: String,
+    /// Who.
+    pub subject: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// Only these cameras.
+    pub cameras: Option<Vec<String>>,
+    /// Only these streams of them.
+    pub streams: Option<Vec<Stream>>,
+    /// Only for this.
+    pub rights: Option<Vec<Right>>,
+    /// Good until, by what was seen of it: it may have been renewed since.
+    pub expires_utc_ms: i64,
+    /// When somebody used it last.
+    pub used_utc_ms: i64,
+    /// What goes on under it now: live streams, questions that wait, streams of events.
+    pub running: u32,
 }

@@ -284,6 +284,7 @@ impl Hub {
             let why = words::camera_deleted(&camera.name);
             let stream = (camera.id.clone(), *stream);
             self.whep.end_stream(&stream);
+            self.sessions.end_stream(&stream);
             self.live.handle(stream, LiveInput::Ended(why)).await;
         }
     }

@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Record, and answer requests until it is told to stop.
     Serve(Serve),
-    /// Print a token for the API.
+    /// Print a token for the API, or take one back.
     Token(Token),
     /// Serve video files as RTSP cameras.
     DemoCamera(DemoCamera),
@@ -52,23 +52,44 @@ pub(crate) struct Token {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     /// What its holder may do.
-    #[arg(long, value_enum)]
-    pub(crate) role: RoleArg,
+    #[arg(long, value_enum, required_unless_present = "revoke")]
+    pub(crate) role: Option<RoleArg>,
     /// Only this camera; may be given more than once.
     #[arg(long = "camera", value_name = "ID")]
     pub(crate) cameras: Vec<String>,
+    /// Only this stream of them; may be given more than once.
+    #[arg(long = "stream", value_enum, value_name = "STREAM")]
+    pub(crate) streams: Vec<StreamArg>,
+    /// Only for this, and for nothing else that the role may do; may be given more than once.
+    #[arg(long = "right", value_enum, value_name = "RIGHT")]
+    pub(crate) rights: Vec<RightArg>,
     /// How long it is good for: 90s, 15m, 1h, 30d.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     pub(crate) ttl: Duration,
     /// Whom it is for, as shown in the log.
     #[arg(long, value_name = "NAME", default_value = "cli")]
     pub(crate) subject: String,
+    /// Take a token back, with all that was renewed or made of it: the token itself, or its name (the claim jti).
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["role", "cameras", "streams", "rights"])]
+    pub(crate) revoke: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleArg {
     Admin,
     Viewer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StreamArg {
+    Main,
+    Sub,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RightArg {
+    Live,
+    Playback,
 }
 
 #[derive(Clone, Debug, Args)]

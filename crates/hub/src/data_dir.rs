@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/tarsier.db   the index            DATA/logs/        tarsierd.log and older ones
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
+//! DATA/revoked.json 0600; tokens that are good for nothing any more
 //! DATA/cameras.json 0600; what a new index is given if that one is lost
 //! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity, locks.json its locks,
 //!                   tarsier-reserve holds room for a full disk, .moving/ has unfinished copies
@@ -61,11 +62,11 @@ struct TierIdentity {
 }
 
 /// `run/hub.json`: how a window finds the hub.
-#[derive(Debug, Serialize)]
-struct HubFile<'a> {
-    url: &'a str,
+#[derive(Debug, Serialize, Deserialize)]
+struct HubFile {
+    url: String,
     pid: u32,
-    version: &'a str,
+    version: String,
 }
 
 impl DataDir {
@@ -91,6 +92,10 @@ impl DataDir {
         self.root.join("cameras.json")
     }
 
+    pub(crate) fn revoked(&self) -> PathBuf {
+        self.root.join("revoked.json")
+    }
+
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }
@@ -114,6 +119,7 @@ impl DataDir {
     /// Says where the hub answers.
     pub(crate) fn announce(&self, url: &str, version: &str) -> Result<(), OpenDataDirError> {
         let path = self.run().join("hub.json");
+        let (url, version) = (url.to_owned(), version.to_owned());
         let file = HubFile { url, pid: std::process::id(), version };
         let text = serde_json::to_string(&file).expect("three plain fields are JSON");
         replace(&path, text.as_bytes()).map_err(|source| not_writable(&path, source))
@@ -137,6 +143,12 @@ pub(crate) fn read_key(root: &Path) -> Result<[u8; 32], OpenDataDirError> {
         Ok(text) => parse_key(&path, &text),
         Err(source) => Err(not_writable(&path, source)),
     }
+}
+
+/// Where the hub of a data folder says that it answers. One that crashed says so still.
+pub(crate) fn read_url(root: &Path) -> Option<String> {
+    let text = fs::read_to_string(root.join("run").join("hub.json")).ok()?;
+    serde_json::from_str::<HubFile>(&text).ok().map(|file| file.url)
 }
 
 fn lock(root: &Path) -> Result<File, OpenDataDirError> {

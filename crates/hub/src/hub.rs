@@ -35,10 +35,10 @@ use crate::modes::Modes;
 use crate::open_segments::OpenSegments;
 use crate::programs::ChildPrograms;
 use crate::secrets::SecretBox;
+use crate::sessions::Sessions;
 use crate::state::CameraBrain;
 use crate::stills::Stills;
 use crate::storage::Storage;
-use crate::tokens::Tokens;
 use crate::ui::Ui;
 use crate::words;
 
@@ -52,7 +52,7 @@ pub(crate) struct Hub {
     pub(crate) camera_file: Arc<CameraFile>,
     pub(crate) journal: Journal,
     pub(crate) secrets: SecretBox,
-    pub(crate) tokens: Tokens,
+    pub(crate) sessions: Sessions,
     pub(crate) guard: Guard,
     pub(crate) supervisor: Supervisor,
     pub(crate) live: Live<Problem>,

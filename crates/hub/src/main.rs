@@ -31,12 +31,14 @@ mod rtsp;
 mod schedule;
 mod secrets;
 mod serve;
+mod sessions;
 mod state;
 mod stills;
 mod storage;
 mod supervision;
 #[cfg(test)]
 mod tests;
+mod token_command;
 mod tokens;
 mod ui;
 mod words;
@@ -46,14 +48,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use tarsier_api::rights::Role;
 use tarsier_demo::{DemoOptions, DemoServer};
 use tarsier_index::OpenIndexError;
-use tarsier_types::{CameraId, Clock, StreamKind, SystemClock};
+use tarsier_types::StreamKind;
 
-use crate::cli::{Cli, Command, RoleArg};
+use crate::cli::{Cli, Command};
 use crate::data_dir::OpenDataDirError;
-use crate::tokens::Tokens;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -74,7 +74,7 @@ fn run(cli: Cli) -> Result<()> {
         .context("cannot start the runtime")?;
     let done = match cli.command {
         Command::Serve(serve) => runtime.block_on(serve::run(serve)),
-        Command::Token(token) => print_token(&token),
+        Command::Token(token) => runtime.block_on(token_command::run(&token)),
         Command::DemoCamera(demo) => runtime.block_on(demo_camera(demo)),
     };
     // A thread that still looks at a slow disk must not hold up the end.
@@ -92,23 +92,6 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         Some(OpenDataDirError::NotWritable { .. }) => 5,
         Some(OpenDataDirError::Damaged { .. }) | None => 1,
     }
-}
-
-fn print_token(asked: &cli::Token) -> Result<()> {
-    let key = data_dir::read_key(&asked.data_dir).context(
-        "no hub has run with this --data-dir yet, or this user may not read its secret.key",
-    )?;
-    for camera in &asked.cameras {
-        CameraId::new(camera.as_str()).context("--camera takes the id of a camera")?;
-    }
-    let role = match asked.role {
-        RoleArg::Admin => Role::Admin,
-        RoleArg::Viewer => Role::Viewer,
-    };
-    let cameras = (!asked.cameras.is_empty()).then(|| asked.cameras.clone());
-    let now = SystemClock::start().utc();
-    let (token, _) = Tokens::new(&key).issue(&asked.subject, role, cameras, now, asked.ttl);
-    writeln!(std::io::stdout(), "{token}").context("cannot print the token")
 }
 
 async fn demo_camera(asked: cli::DemoCamera) -> Result<()> {

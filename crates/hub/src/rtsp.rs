@@ -5,14 +5,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_api::rights::Right;
 use tarsier_api::system::RtspServer;
 use tarsier_rtsp::{Admitted, Door, Refused, Rtsp, Why};
 
 use crate::http::rights::Caller;
 use crate::hub::Hub;
+use crate::sessions::Wanted;
 use crate::words;
 
 /// Starts the server, if its address is free.
@@ -48,14 +49,17 @@ impl HubDoor {
 impl Door<Problem> for HubDoor {
     fn admit(&self, token: &str, camera: &str, stream: &str) -> Result<Admitted, Refused> {
         let caller = Caller::of(&self.hub, token).map_err(|it| refused(it.into_problem()))?;
-        let (camera, stream) =
-            caller.stream(&self.hub, camera, stream).map_err(|it| refused(it.into_problem()))?;
-        let left_ms = caller.claims.exp.saturating_mul(1000).saturating_sub(self.hub.now().0);
-        let left = Duration::from_millis(left_ms.try_into().unwrap_or_default());
-        Ok(Admitted {
-            stream: (camera.id.clone(), stream),
-            ended: Box::pin(tokio::time::sleep(left)),
-        })
+        let (camera, stream) = caller
+            .stream(&self.hub, (camera, stream), Right::Live)
+            .map_err(|it| refused(it.into_problem()))?;
+        let stream = (camera.id.clone(), stream);
+        let wanted = Wanted::Stream(stream.clone(), Right::Live);
+        let permit = self.hub.sessions.admit(token, wanted);
+        let permit = permit.map_err(|why| refused(words::refused(why)))?;
+        let ended = async move {
+            permit.ended().await;
+        };
+        Ok(Admitted { stream, ended: Box::pin(ended) })
     }
 
     fn words(&self, why: Option<&Problem>) -> String {

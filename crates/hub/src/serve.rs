@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 use tarsier_api::event::EventKind;
-use tarsier_api::rights::Role;
 use tarsier_hls::Hls;
 use tarsier_index::{Index, OpenIndexError, Tier, TierKind};
 use tarsier_live::{Live, Wish};
@@ -32,9 +31,10 @@ use crate::machine::Machine;
 use crate::modes::{self, Modes};
 use crate::programs::ChildPrograms;
 use crate::secrets::SecretBox;
+use crate::sessions::{RevokedFile, Sessions};
 use crate::stills::Stills;
 use crate::storage::{self, Storage};
-use crate::tokens::{SESSION, Tokens};
+use crate::tokens::{Grant, SESSION, Tokens};
 use crate::ui::Ui;
 use crate::{cameras, door, http, logs, reports, rtsp, supervision};
 
@@ -127,6 +127,9 @@ pub(crate) async fn build(
     let is_paused = index.setting(cameras::PAUSED).context("cannot read the settings")?.as_deref()
         == Some("true");
 
+    let revoked = RevokedFile::new(data.revoked());
+    let sessions = Sessions::open(Tokens::new(data.key()), revoked, clock)
+        .context("cannot read which tokens are revoked")?;
     let connections =
         Connections::load(&index).context("cannot read what was kept of the connections")?;
 
@@ -158,7 +161,7 @@ pub(crate) async fn build(
         clock,
         tz: TimeZone::system(),
         started: clock.utc(),
-        tokens: Tokens::new(data.key()),
+        sessions,
         stills: Stills::new(programs.transcoder.clone()),
         storage,
         machine: Machine::new(clock),
@@ -258,7 +261,7 @@ fn ready(hub: &Hub, url: &str) -> Result<()> {
     writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot say that we are ready")?;
     let mut terminal = std::io::stderr();
     if terminal.is_terminal() {
-        let (token, _) = hub.tokens.issue("terminal", Role::Admin, None, hub.now(), SESSION);
+        let (token, _) = hub.sessions.issue(Grant::everything("terminal"), SESSION);
         // Straight to the terminal, not through the log: the log is kept.
         let _ = writeln!(terminal, "\n  Open {url}/#token={token}\n");
     }

@@ -19,6 +19,7 @@ mod rtsp;
 mod secrets;
 mod segments;
 mod storage;
+mod tokens;
 mod webrtc;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::programs::ChildPrograms;
 use crate::storage::Nudge;
+use crate::tokens::Grant;
 use crate::ui::Ui;
 use crate::{http, reports, serve};
 
@@ -131,7 +133,8 @@ async fn start_with(dir: tempfile::TempDir, recorders: Recorders) -> Running {
 impl Running {
     fn token(&self, role: Role, cameras: Option<&[&str]>) -> String {
         let cameras = cameras.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
-        self.hub.tokens.issue("test", role, cameras, self.hub.now(), Duration::from_secs(60)).0
+        let grant = Grant { role, cameras, ..Grant::everything("test") };
+        self.hub.sessions.issue(grant, Duration::from_secs(60)).0
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

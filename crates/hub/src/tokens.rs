@@ -1,31 +1,64 @@
 //! Tokens: JWT (RFC 7519), HS256, under a key derived from `secret.key`.
 //!
-//! What does not belong here: which route asks for which right ([`crate::http`]).
+//! What does not belong here: which tokens are revoked and what ends with them ([`crate::sessions`]), which route asks for
+//! which right ([`crate::http`]).
 
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use tarsier_api::rights::{Claims, Role};
+use tarsier_api::camera::Stream;
+use tarsier_api::rights::{Claims, Right, Role};
 use tarsier_types::UtcMs;
+
+use crate::secrets::random_bytes;
 
 /// A session of the UI; renewed by it at half its life.
 pub(crate) const SESSION: Duration = Duration::from_secs(12 * 3600);
+/// A token for one stream stands in an address, where others may read it; renewed by the player at half its life.
+pub(crate) const FOR_A_STREAM: Duration = Duration::from_secs(5 * 60);
+/// None is good for longer.
+pub(crate) const LONGEST: Duration = Duration::from_secs(315_360_000);
+/// Of a token's name: 128 bits in hexadecimal.
+const ID_CHARS: usize = 32;
 
-/// Signs and checks.
+/// Signs, and reads what was signed.
 pub(crate) struct Tokens {
     signing: EncodingKey,
     checking: DecodingKey,
 }
 
+/// What a token gives, and to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) role: Role,
+    pub(crate) cameras: Option<Vec<String>>,
+    pub(crate) streams: Option<Vec<Stream>>,
+    pub(crate) rights: Option<Vec<Right>>,
+}
+
+impl<'a> Grant<'a> {
+    /// All that an administrator may do.
+    pub(crate) const fn everything(subject: &'a str) -> Self {
+        Self { subject, role: Role::Admin, cameras: None, streams: None, rights: None }
+    }
+}
+
 /// The token is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
+    /// There is none.
+    #[error("there is no token")]
+    Missing,
     /// It was good once.
     #[error("the token has expired")]
     Expired,
     /// It never was.
     #[error("the token was not made by this hub")]
     Forged,
+    /// Somebody took it back.
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 impl Tokens {
@@ -35,34 +68,67 @@ impl Tokens {
         Self { signing: EncodingKey::from_secret(&key), checking: DecodingKey::from_secret(&key) }
     }
 
-    /// A token with these rights from now on.
+    /// A new token with these rights from now on.
     pub(crate) fn issue(
         &self,
-        subject: &str,
-        role: Role,
-        cameras: Option<Vec<String>>,
+        grant: Grant<'_>,
         now: UtcMs,
         lifetime: Duration,
     ) -> (String, Claims) {
+        let Grant { subject, role, cameras, streams, rights } = grant;
+        let jti = format!("{:032x}", u128::from_be_bytes(random_bytes()));
+        let sub = subject.to_owned();
+        self.renew(
+            Claims { jti, sub, role, cameras, streams, rights, iat: 0, exp: 0 },
+            now,
+            lifetime,
+        )
+    }
+
+    /// The same grant, good from now on.
+    pub(crate) fn renew(&self, claims: Claims, now: UtcMs, lifetime: Duration) -> (String, Claims) {
         let iat = now.0.div_euclid(1000);
-        let exp = iat.saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
-        let claims = Claims { sub: subject.to_owned(), role, cameras, iat, exp };
+        let seconds = i64::try_from(lifetime.min(LONGEST).as_secs()).unwrap_or_default();
+        let claims = Claims { iat, exp: iat.saturating_add(seconds), ..claims };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .expect("plain claims can be signed with a secret");
         (token, claims)
     }
 
-    /// What the token says, if it is ours and still good.
+    /// What the token says, if it is ours and has not expired.
     pub(crate) fn check(&self, token: &str, now: UtcMs) -> Result<Claims, TokenError> {
+        if token.is_empty() {
+            return Err(TokenError::Missing);
+        }
+        let claims = self.read(token)?;
+        if expires(&claims) <= now { Err(TokenError::Expired) } else { Ok(claims) }
+    }
+
+    /// What the token says, if it is ours, however old.
+    pub(crate) fn read(&self, token: &str) -> Result<Claims, TokenError> {
         let mut validation = Validation::new(Algorithm::HS256);
         // Time is an argument here; the library would read its own clock.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation)
+        let mut claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &validation)
             .map_err(|_| TokenError::Forged)?
             .claims;
-        if now.0.div_euclid(1000) >= claims.exp { Err(TokenError::Expired) } else { Ok(claims) }
+        if claims.jti.is_empty() {
+            let name = blake3::hash(token.as_bytes()).to_hex();
+            name.as_str()[..ID_CHARS].clone_into(&mut claims.jti);
+        }
+        Ok(claims)
     }
+}
+
+/// When it stops being good.
+pub(crate) const fn expires(claims: &Claims) -> UtcMs {
+    UtcMs(claims.exp.saturating_mul(1000))
+}
+
+/// Whether a text can be the name of a token.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == ID_CHARS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -75,8 +141,8 @@ mod tests {
     fn a_token_is_good_for_its_lifetime() {
         let tokens = Tokens::new(&[1; 32]);
         let cameras = Some(vec!["garden".to_owned()]);
-        let (token, claims) =
-            tokens.issue("cli", Role::Viewer, cameras, NOW, Duration::from_secs(60));
+        let grant = Grant { role: Role::Viewer, cameras, ..Grant::everything("cli") };
+        let (token, claims) = tokens.issue(grant, NOW, Duration::from_secs(60));
         assert_eq!(tokens.check(&token, NOW), Ok(claims));
         assert!(tokens.check(&token, NOW.plus_millis(59_000)).is_ok());
         assert_eq!(tokens.check(&token, NOW.plus_millis(60_000)), Err(TokenError::Expired));
@@ -85,9 +151,9 @@ mod tests {
     #[test]
     fn what_we_did_not_sign_is_refused() {
         let tokens = Tokens::new(&[1; 32]);
-        let (token, claims) = Tokens::new(&[2; 32]).issue("cli", Role::Admin, None, NOW, SESSION);
+        let (token, claims) = Tokens::new(&[2; 32]).issue(Grant::everything("cli"), NOW, SESSION);
         assert_eq!(tokens.check(&token, NOW), Err(TokenError::Forged), "signed with another key");
-        assert_eq!(tokens.check("", NOW), Err(TokenError::Forged));
+        assert_eq!(tokens.check("", NOW), Err(TokenError::Missing));
         // {"alg":"none","typ":"JWT"}
         let body = token.split('.').nth(1).unwrap();
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{body}.");
@@ -99,5 +165,30 @@ mod tests {
         )
         .unwrap();
         assert_eq!(tokens.check(&hs512, NOW), Err(TokenError::Forged), "another algorithm");
+    }
+
+    #[test]
+    fn a_renewed_token_is_the_same_grant() {
+        let tokens = Tokens::new(&[1; 32]);
+        let (_, claims) = tokens.issue(Grant::everything("cli"), NOW, Duration::from_secs(60));
+        let (_, other) = tokens.issue(Grant::everything("cli"), NOW, Duration::from_secs(60));
+        assert!(is_id(&claims.jti) && claims.jti != other.jti, "{} {}", claims.jti, other.jti);
+        let later = NOW.plus_millis(30_000);
+        let (token, renewed) = tokens.renew(claims.clone(), later, Duration::from_secs(60));
+        assert_eq!((&renewed.jti, renewed.exp), (&claims.jti, claims.exp + 30));
+        assert_eq!(tokens.check(&token, later), Ok(renewed));
+    }
+
+    #[test]
+    fn a_token_of_the_first_versions_can_be_named_too() {
+        let tokens = Tokens::new(&[1; 32]);
+        let (_, claims) = tokens.issue(Grant::everything("cli"), NOW, SESSION);
+        let mut old = serde_json::to_value(&claims).unwrap();
+        old.as_object_mut().unwrap().remove("jti");
+        let token =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &old, &tokens.signing).unwrap();
+        let read = tokens.check(&token, NOW).unwrap();
+        assert!(is_id(&read.jti), "{}", read.jti);
+        assert_eq!(tokens.read(&token), Ok(read), "always by the same name");
     }
 }

@@ -3,6 +3,7 @@
 //! The only place where a problem of a camera becomes words. No sentence holds credentials: a URL comes in as
 //! [`Place`], host and port. What does not belong here: deciding what is wrong.
 
+mod rights;
 mod webrtc;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use tarsier_supervise::{Breach, Manner};
 use tarsier_types::{CameraUrl, CameraUrlError, UtcMs};
 use tarsier_wire::Problem as Cause;
 
+pub(crate) use self::rights::{must_end, refused};
 pub(crate) use self::webrtc::{no_pictures_yet, no_webrtc, too_many_viewers};
 
 /// Where a stream is, for people.

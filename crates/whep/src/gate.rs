@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -87,15 +88,17 @@ pub enum TrickleError {
     Restart,
 }
 
+/// Resolves when a session must end, whatever its viewer wants.
+pub type MustEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a viewer asks for.
-#[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// What he wants to see.
     pub stream: &'a StreamId,
     /// His offer, as SDP.
     pub offer: &'a str,
-    /// For how long his token is good.
-    pub lifetime: Duration,
+    /// When his leave to watch is over. Dropped when the session has ended by itself.
+    pub must_end: MustEnd,
 }
 
 /// All WebRTC viewers of the hub.
@@ -156,7 +159,7 @@ impl Whep {
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
-        let Request { stream, offer, lifetime } = request;
+        let Request { stream, offer, must_end } = request;
         let offered = h264_payloads(offer)?;
         if !self.gate.table().has_room() {
             return Err(OpenError::Full);
@@ -184,7 +187,7 @@ impl Whep {
             peer,
             payload,
             inbox,
-            until: self.gate.clock.mono() + lifetime,
+            must_end,
             show: Show::default(),
             sending: Sending::default(),
         };

@@ -12,10 +12,10 @@ use str0m::RtcError;
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
 use tarsier_live::{Live, LiveUnit, Watch};
-use tarsier_types::{Clock, Mono, Track, VideoParameters};
+use tarsier_types::{Clock, Track, VideoParameters};
 use tokio::sync::mpsc;
 
-use crate::gate::Gate;
+use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
 use crate::offer::H264Payload;
 use crate::peer::{Peer, Said};
@@ -53,8 +53,8 @@ pub(crate) enum End {
     Gone,
     #[error("nothing was heard of the viewer")]
     Silence,
-    #[error("the token has expired")]
-    TokenExpired,
+    #[error("the viewer may not watch any longer")]
+    NotAllowed,
     #[error("the camera is gone")]
     CameraGone,
     #[error("the stream cannot go on over WebRTC")]
@@ -75,8 +75,8 @@ pub(crate) struct Session<N> {
     pub(crate) peer: Peer,
     pub(crate) payload: H264Payload,
     pub(crate) inbox: mpsc::Receiver<Mail>,
-    /// When the token expires.
-    pub(crate) until: Mono,
+    /// His leave to watch.
+    pub(crate) must_end: MustEnd,
     pub(crate) show: Show,
     pub(crate) sending: Sending,
 }
@@ -115,6 +115,7 @@ enum Happened<N> {
     Mail(Option<Mail>),
     Picture(Next<N>),
     Time,
+    MustEnd,
 }
 
 impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
@@ -146,30 +147,21 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 self.show.stamper.join(self.clock.utc().0 * 1000);
                 self.show.refresh.sent(now);
             }
-            let silent_at = heard + SILENCE;
-            let connects_by =
-                if self.peer.has_connected() { self.until } else { began + CONNECTS_WITHIN };
-            for (at, end) in [
-                (silent_at, End::Silence),
-                (connects_by, End::Silence),
-                (self.until, End::TokenExpired),
-            ] {
-                if at <= now {
-                    return Err(end);
-                }
+            let silent_at = if self.peer.has_connected() {
+                heard + SILENCE
+            } else {
+                (heard + SILENCE).min(began + CONNECTS_WITHIN)
+            };
+            if silent_at <= now {
+                return Err(End::Silence);
             }
-            let times = [
-                Some(silent_at),
-                Some(connects_by),
-                Some(self.until),
-                self.show.refresh.deadline(),
-            ];
-            let own = times.into_iter().flatten().min().unwrap_or(self.until);
+            let own = self.show.refresh.deadline().map_or(silent_at, |at| at.min(silent_at));
             let sleep = own.since(now).min(wants.until.saturating_duration_since(instant()));
             let happened = tokio::select! {
                 mail = self.inbox.recv() => Happened::Mail(mail),
                 next = next_of(&mut watch) => Happened::Picture(next),
                 () = tokio::time::sleep(sleep) => Happened::Time,
+                () = &mut self.must_end => Happened::MustEnd,
             };
             match happened {
                 Happened::Mail(None) => return Err(End::Told),
@@ -180,6 +172,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 }
                 Happened::Picture(next) => self.next(next)?,
                 Happened::Time => self.peer.timeout(instant())?,
+                Happened::MustEnd => return Err(End::NotAllowed),
             }
         }
     }

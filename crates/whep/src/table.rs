@@ -29,6 +29,12 @@ impl SessionId {
         Self(text.to_owned())
     }
 
+    /// What it was made of, if it was.
+    pub fn chance(&self) -> Option<u128> {
+        let chance = u128::from_str_radix(&self.0, 16).ok()?;
+        (*self == Self::from_chance(chance)).then_some(chance)
+    }
+
     /// As it stands in the URL.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -181,6 +187,14 @@ mod tests {
         table.answered(&id(1), address(1000));
         assert_eq!(table.route(address(1000), None), Some(&1), "the port was given to another");
         assert_eq!(table.route(address(1000), Some("three")), None);
+    }
+
+    #[test]
+    fn a_name_tells_the_chance_that_it_was_made_of() {
+        assert_eq!(id(7).chance(), Some(7));
+        for other in ["", "7", "+0000000000000000000000000000007", "x"] {
+            assert_eq!(SessionId::from_url(other).chance(), None, "{other:?}");
+        }
     }
 
     #[test]

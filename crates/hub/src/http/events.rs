@@ -20,9 +20,10 @@ use tokio::sync::watch;
 use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, Params};
-use crate::http::rights::Caller;
+use crate::http::rights::{Caller, refused};
 use crate::hub::{Hub, index_failed};
 use crate::journal::EventBody;
+use crate::sessions::{Permit, Wanted};
 
 const AT_ONCE: u32 = 100;
 
@@ -37,7 +38,7 @@ pub(crate) struct EventsParams {
 /// What happens, as server-sent events; `data` is an `Event`.
 #[utoipa::path(get, path = "/api/v1/events", params(EventsParams,
     ("Last-Event-ID" = Option<i64>, Header, description = "As `after`; wins over it")), responses(
-    (status = 200, content_type = "text/event-stream", body = Event, description = "Does not end"),
+    (status = 200, content_type = "text/event-stream", body = Event, description = "Ends with the token"),
     (status = 401, body = Problem, description = "No token, or not a good one")))]
 pub(crate) async fn stream(
     State(hub): State<Arc<Hub>>,
@@ -45,13 +46,14 @@ pub(crate) async fn stream(
     headers: HeaderMap,
     Params(params): Params<EventsParams>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
+    let permit = hub.sessions.admit(&caller.token, Wanted::Events).map_err(refused)?;
     let resumed =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let newest = hub.journal.newest_event();
     let known = resumed.or(params.after);
     let last = known.unwrap_or_else(|| *newest.borrow());
     let stopping = hub.stopping.subscribe();
-    let reader = Reader { hub, caller, newest, stopping, last, ready: Vec::new() };
+    let reader = Reader { hub, caller, permit, newest, stopping, last, ready: Vec::new() };
     let events = futures::stream::unfold(reader, |mut reader| async {
         let event = reader.next().await?;
         Some((Ok(event), reader))
@@ -62,6 +64,7 @@ pub(crate) async fn stream(
 struct Reader {
     hub: Arc<Hub>,
     caller: Caller,
+    permit: Permit,
     newest: watch::Receiver<i64>,
     stopping: watch::Receiver<bool>,
     last: i64,
@@ -70,9 +73,12 @@ struct Reader {
 }
 
 impl Reader {
-    /// The next event that this caller may see; ends with the hub.
+    /// The next event that this caller may see; ends with the token and with the hub.
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
+            if self.permit.has_ended() {
+                return None;
+            }
             if let Some(event) = self.ready.pop() {
                 let json = serde_json::to_string(&event).expect("an event is plain JSON");
                 return Some(
@@ -98,6 +104,7 @@ impl Reader {
             tokio::select! {
                 changed = self.newest.changed() => changed.ok()?,
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                _ = self.permit.ended() => return None,
             }
         }
     }

@@ -11,13 +11,15 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use tarsier_api::problem::Problem;
+use tarsier_api::rights::Right;
 use tarsier_hls::{Answer, FileName, Refusal, Reload, multivariant};
 use tarsier_types::StreamKind;
 use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, Params, PathOf, not_found};
-use crate::http::rights::Caller;
+use crate::http::rights::{self, Holder, while_allowed};
 use crate::hub::Hub;
+use crate::sessions::{Wanted, covers_stream};
 use crate::words;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
@@ -47,17 +49,21 @@ pub(crate) struct ReloadParams {
     (status = 503, body = Problem, description = "There are no pictures now; try again later")))]
 pub(crate) async fn streams(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf(id): PathOf<String>,
 ) -> Result<Response, Failure> {
-    let camera = caller.camera(&hub, &id)?;
+    let camera = caller.camera_for(&hub, &id, Right::Live)?;
+    let wanted = Wanted::Camera(camera.id.clone(), Right::Live);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
     refuse_if_stopping(&hub)?;
     let ask = async |kind: StreamKind| {
         let id = (camera.id.clone(), kind);
-        if camera.has(kind) { Some(hub.hls.rendition(&hub.live, &id).await) } else { None }
+        let is_there = camera.has(kind) && covers_stream(&caller.claims, kind).is_ok();
+        if is_there { Some(hub.hls.rendition(&hub.live, &id).await) } else { None }
     };
     let [main, sub] = StreamKind::ALL;
-    let (main, sub) = tokio::join!(ask(main), ask(sub));
+    let both = async { tokio::join!(ask(main), ask(sub)) };
+    let (main, sub) = while_allowed(&permit, &camera, both).await?;
     let (mut renditions, mut target, mut refusal) = (Vec::new(), Duration::ZERO, None);
     for answer in [main, sub].into_iter().flatten() {
         match answer {
@@ -86,15 +92,18 @@ pub(crate) async fn streams(
     (status = 503, body = Problem, description = "There are no pictures now, or nothing came for three target durations")))]
 pub(crate) async fn stream(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     Params(params): Params<ReloadParams>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Live)?;
     let reload = reload(&params)?;
     refuse_if_stopping(&hub)?;
     let id = (camera.id.clone(), stream);
-    Ok(match hub.hls.playlist(&hub.live, &id, reload, &caller.token).await {
+    let wanted = Wanted::Stream(id.clone(), Right::Live);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    let playlist_then = hub.hls.playlist(&hub.live, &id, reload, &caller.token);
+    Ok(match while_allowed(&permit, &camera, playlist_then).await? {
         // What a blocking reload is answered stays true for longer (RFC 8216bis appendix B.1).
         Ok(Answer { body, target }) => playlist(body, reload.map_or(target / 2, |_| target * 6)),
         Err(why) => refused(why),
@@ -112,13 +121,16 @@ pub(crate) async fn stream(
     (status = 503, body = Problem, description = "Nothing came for three target durations")))]
 pub(crate) async fn file(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream, file)): PathOf<(String, String, String)>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Live)?;
     let name = FileName::parse(&file).ok_or_else(not_found)?;
     refuse_if_stopping(&hub)?;
-    Ok(match hub.hls.file(&(camera.id.clone(), stream), name).await {
+    let id = (camera.id.clone(), stream);
+    let wanted = Wanted::Stream(id.clone(), Right::Live);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    Ok(match while_allowed(&permit, &camera, hub.hls.file(&id, name)).await? {
         Ok(Answer { body, target }) => media(body, target * 6),
         Err(why) => refused(why),
     })

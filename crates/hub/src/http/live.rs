@@ -7,27 +7,33 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
-use futures::stream::SplitSink;
+use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use tarsier_api::live::{MseMessage, MseRequest};
+use tarsier_api::live::{MseMessage, MseRenewal, MseRequest};
 use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_api::rights::Right;
+use tarsier_live::fanout::StreamId;
 use tarsier_live::mse::{self, Gone};
 use tarsier_live::{MseOut, MseSink, Tracks};
 
 use crate::http::answer::{Failure, PathOf};
-use crate::http::rights::Caller;
+use crate::http::rights::{Holder, refused};
 use crate::hub::Hub;
+use crate::sessions::{Permit, Wanted};
 use crate::words;
 
 /// For the client's first message, whatever else he sends before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that takes nothing for so long is dead, not slow.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// A list of codecs.
+/// For a client that must be told why it ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A list of codecs, a token.
 const MAX_REQUEST_BYTES: usize = 16 << 10;
 
 /// A WebSocket for Media Source Extensions: the client sends `MseRequest`, the hub answers with `MseMessage`s as
-/// text and with an init segment and fragments as binary messages.
+/// text and with an init segment and fragments as binary messages. It ends with the token, unless the client sends a
+/// later one in time (`MseRenewal`).
 #[utoipa::path(get, path = "/live/{camera}/{stream}/mse", params(
     ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`")), responses(
     (status = 101, description = "Goes on as a WebSocket"),
@@ -37,11 +43,11 @@ const MAX_REQUEST_BYTES: usize = 16 << 10;
     (status = 404, body = Problem, description = "No such camera or stream")))]
 pub(crate) async fn mse(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Live)?;
     let upgrade = upgrade.map_err(|_| {
         Failure::bad_request(
             "This address speaks WebSocket only.",
@@ -49,15 +55,35 @@ pub(crate) async fn mse(
         )
     })?;
     let id = (camera.id.clone(), stream);
+    let wanted = Wanted::Stream(id.clone(), Right::Live);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(refused)?;
+    let viewer = Viewer { permit, stream: id, camera: camera.name.clone() };
     // A frame is refused by its head: without a limit of its own it would first be read to its end.
     let upgrade = upgrade
         .max_message_size(MAX_REQUEST_BYTES)
         .max_frame_size(MAX_REQUEST_BYTES)
         .read_buffer_size(MAX_REQUEST_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| serve(hub, id, socket)))
+    Ok(upgrade.on_upgrade(move |socket| serve(hub, viewer, socket)))
 }
 
-async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket: WebSocket) {
+struct Viewer {
+    permit: Permit,
+    stream: StreamId,
+    /// Its name.
+    camera: String,
+}
+
+/// Why nothing follows.
+enum Over {
+    /// All was said.
+    Served,
+    /// Nobody is there to be told.
+    Gone,
+    Because(Problem),
+}
+
+async fn serve(hub: Arc<Hub>, viewer: Viewer, mut socket: WebSocket) {
+    let Viewer { permit, stream, camera } = viewer;
     let request = tokio::time::timeout(PATIENCE, first_message(&mut socket)).await;
     let Ok(Some(request)) = request else { return };
     let mut stopping = hub.stopping.subscribe();
@@ -65,24 +91,42 @@ async fn serve(hub: Arc<Hub>, stream: tarsier_live::fanout::StreamId, mut socket
     let mut sink = Socket { sender };
     let tracks = if request.sound { Tracks::PicturesAndSound } else { Tracks::Pictures };
     let mut watch = hub.live.watch_tracks(stream, tracks).await;
-    // Reading on is what notices that the client closed; it has nothing more to say.
-    let closed = async { while let Some(Ok(_)) = receiver.next().await {} };
     // The guard that it returns must not live on.
     let told_to_end = async {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    let ended = tokio::select! {
-        ended = mse::serve(&mut watch, &request.codecs, &mut sink) => ended,
-        () = closed => Err(Gone),
-        () = told_to_end => Err(Gone),
+    let over = tokio::select! {
+        served = mse::serve(&mut watch, &request.codecs, &mut sink) => match served {
+            Ok(()) => Over::Served,
+            Err(Gone) => Over::Gone,
+        },
+        over = listen(&mut receiver, &permit) => over,
+        () = told_to_end => Over::Because(words::stopping()),
+        ending = permit.ended() => Over::Because(words::must_end(ending, &camera)),
     };
-    if *hub.stopping.borrow() {
-        let _ = sink.send(MseOut::Ended(words::stopping())).await;
-    }
-    if ended.is_ok() {
+    let last_words = async {
+        match over {
+            Over::Served => {}
+            Over::Gone => return Err(Gone),
+            Over::Because(why) => sink.send(MseOut::Ended(why)).await?,
+        }
         let normally = CloseFrame { code: close_code::NORMAL, reason: "".into() };
-        let _ = sink.put(Message::Close(Some(normally))).await;
+        sink.put(Message::Close(Some(normally))).await
+    };
+    // Who does not listen is not waited for.
+    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+}
+
+/// Reading on is what notices that the client closed; all that it has to say is a later token.
+async fn listen(receiver: &mut SplitStream<WebSocket>, permit: &Permit) -> Over {
+    while let Some(Ok(message)) = receiver.next().await {
+        let Message::Text(text) = message else { continue };
+        let Ok(MseRenewal { token }) = serde_json::from_str(&text) else { continue };
+        if let Err(why) = permit.prolong(&token) {
+            return Over::Because(words::refused(why));
+        }
     }
+    Over::Gone
 }
 
 async fn first_message(socket: &mut WebSocket) -> Option<MseRequest> {

@@ -24,6 +24,7 @@ mod status;
 mod storage;
 mod supervision;
 mod system;
+mod tokens;
 mod whep;
 
 use std::sync::Arc;
@@ -102,6 +103,9 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(supervision::read, supervision::change))
         .routes(routes!(demo::add))
         .routes(routes!(session::read, session::renew))
+        .routes(routes!(session::for_a_stream))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(events::stream))
         .routes(routes!(live::mse))
         .routes(routes!(hls::streams))
@@ -109,6 +113,7 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(hls::file))
         .routes(routes!(whep::open))
         .routes(routes!(whep::trickle, whep::end))
+        .routes(routes!(whep::renew))
         .routes(routes!(observe::metrics))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::acknowledge))

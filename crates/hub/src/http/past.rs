@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tarsier_api::Page;
 use tarsier_api::problem::Problem;
+use tarsier_api::rights::Right;
 use tarsier_api::timeline::{SegmentItem, TierKind, Timeline, TimelineSpan};
 use tarsier_index::{Lock, SegmentRow};
 use tarsier_playback::OpenSegment;
@@ -28,9 +30,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::config::CameraEntry;
 use crate::http::answer::{Failure, Params, PathOf, not_found};
 use crate::http::events::event;
-use crate::http::rights::Caller;
+use crate::http::rights::{Caller, Holder, refused};
 use crate::http::status::timeline_gap;
 use crate::hub::{Hub, index_failed};
+use crate::sessions::{Permit, Wanted};
 use crate::stills;
 use crate::storage::Media;
 
@@ -208,11 +211,11 @@ fn present(hub: &Hub, camera: &CameraEntry, stream: StreamKind, now: UtcMs) -> P
     (status = 404, body = Problem, description = "No such camera or stream")))]
 pub(crate) async fn segments(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     Params(params): Params<SegmentsParams>,
 ) -> Result<Json<Page<SegmentItem>>, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Playback)?;
     let asked = range(params.from_utc_ms.unwrap_or(0), params.to_utc_ms.unwrap_or(LAST_UTC_MS))?;
     let limit = params.limit.unwrap_or(USUAL_SEGMENTS).clamp(1, MOST_SEGMENTS);
     let from = params
@@ -286,12 +289,14 @@ fn open_item(open: &OpenSegment, path: String) -> SegmentItem {
     (status = 416, description = "The file is shorter than that")))]
 pub(crate) async fn file(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream, file)): PathOf<(String, String, String)>,
     Params(params): Params<FileParams>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Playback)?;
+    let wanted = Wanted::Stream((camera.id.clone(), stream), Right::Playback);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(refused)?;
     let start = file.strip_suffix(".mp4").and_then(|start| start.parse().ok()).map(UtcMs);
     let start = start.ok_or_else(not_found)?;
     let open = hub.open().of(&camera.id, stream).find(|open| open.start == start).cloned();
@@ -318,10 +323,11 @@ pub(crate) async fn file(
             let length = parts.last().map_or(0, |part| part.offset + u64::from(part.bytes));
             shifted(media, parts, Ticks(by), audio_rate_hz, bytes_asked(&request, length)).await?
         }
-        (None, Media::File(path)) => unchanged(&path, request).await?,
+        (None, Media::File(path)) => limited(unchanged(&path, request).await?, permit),
         (None, Media::Object(bucket, key)) => {
             let bucket = bucket.ok_or_else(stills::no_footage)?;
-            object(&bucket, &key, length, bytes_asked(&request, length)).await?
+            let asked = bytes_asked(&request, length);
+            limited(object(&bucket, &key, length, asked).await?, permit)
         }
     };
     let cache = if is_open { "no-store" } else { "private, max-age=86400, immutable" };
@@ -354,7 +360,7 @@ async fn object(
     })?;
     let kind = (header::CONTENT_TYPE, "video/mp4".to_owned());
     let ranges = (header::ACCEPT_RANGES, "bytes".to_owned());
-    let body = axum::body::Body::from_stream(bytes);
+    let body = Body::from_stream(bytes);
     let Some(range) = asked else {
         let sent = (header::CONTENT_LENGTH, length.to_string());
         return Ok(([kind, ranges, sent], body).into_response());
@@ -365,9 +371,17 @@ async fn object(
     Ok((StatusCode::PARTIAL_CONTENT, [kind, ranges, sent, which], body).into_response())
 }
 
+/// Who reads slowly does not read beyond the end of his token: the answer breaks off.
+fn limited(answer: Response, permit: Permit) -> Response {
+    let must_end = async move {
+        permit.ended().await;
+    };
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(must_end)))
+}
+
 async fn unchanged(path: &Path, request: Request) -> Result<Response, Failure> {
     let answer = ServeFile::new(path).oneshot(request).await;
-    let answer = answer.unwrap_or_else(|never| match never {}).map(axum::body::Body::new);
+    let answer = answer.unwrap_or_else(|never| match never {}).map(Body::new);
     match answer.status() {
         StatusCode::NOT_FOUND => Err(stills::no_footage().into()),
         StatusCode::INTERNAL_SERVER_ERROR => Err(crate::words::internal().into()),
@@ -438,11 +452,11 @@ async fn shifted(
     (status = 404, body = Problem, description = "No such camera or stream, or no footage")))]
 pub(crate) async fn playlist(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     Params(params): Params<PlaylistParams>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Playback)?;
     let range = range(params.from_utc_ms, params.to_utc_ms)?;
     let open = hub.open().of(&camera.id, stream).next_back().cloned();
     let (token, now) = (caller.token, hub.now());
@@ -478,11 +492,11 @@ pub(crate) async fn playlist(
     (status = 404, body = Problem, description = "No such camera or stream, or no footage")))]
 pub(crate) async fn still(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     Params(params): Params<StillParams>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Playback)?;
     if params.max_width.is_some_and(|width| !(16..=16_384).contains(&width)) {
         return Err(Failure::bad_request(
             "max_width is not between 16 and 16384.",

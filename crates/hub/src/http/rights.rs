@@ -1,4 +1,4 @@
-//! The token of a request, and what it allows.
+//! The token of a request, and what it allows. Decided in [`crate::sessions`].
 
 use std::sync::Arc;
 
@@ -7,24 +7,28 @@ use axum::http::header;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tarsier_api::problem::{Problem, ProblemCode};
-use tarsier_api::rights::{Claims, Role};
+use tarsier_api::problem::ProblemCode;
+use tarsier_api::rights::{Claims, Right, Role};
 use tarsier_types::{CameraId, StreamKind};
 
 use crate::config::CameraEntry;
 use crate::door::Seat;
 use crate::http::answer::Failure;
 use crate::hub::Hub;
+use crate::sessions::{Permit, Refused, covers_all_else, covers_camera, covers_stream, may_see};
 use crate::tokens::TokenError;
 use crate::words;
 
-/// Who asks. As an extractor: anybody with a token.
+/// Who asks. As an extractor: anybody with a token that is not for pictures alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) claims: Claims,
     /// As it came: handed on in the URLs of a playlist.
     pub(crate) token: String,
 }
+
+/// Who asks, be it with a token for pictures alone. For routes that then ask for the right that they give.
+pub(crate) struct Holder(pub(crate) Caller);
 
 /// Who asks, with every right.
 pub(crate) struct Admin;
@@ -35,8 +39,7 @@ pub(crate) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let token = bearer(&request).or_else(|| in_query(&request)).unwrap_or_default();
-    match Caller::of(&hub, &token) {
+    match Caller::of(&hub, &token_of(&request)) {
         Ok(caller) => {
             if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
                 seat.know();
@@ -48,19 +51,9 @@ pub(crate) async fn authorize(
     }
 }
 
-/// Why a token lets nobody in.
-fn no_good(error: TokenError, token: &str) -> Problem {
-    let (message, hint) = match (error, token.is_empty()) {
-        (_, true) => {
-            ("A token is needed.", "Get one by: tarsierd token --data-dir DIR --role admin")
-        }
-        (TokenError::Expired, _) => ("The token has expired.", "Get a new one by: tarsierd token"),
-        (TokenError::Forged, _) => (
-            "The token is not of this Tarsier.",
-            "Get one by tarsierd token with the same --data-dir.",
-        ),
-    };
-    words::problem(ProblemCode::Unauthorized, message, hint)
+/// As the request carries it; empty if it carries none.
+fn token_of(request: &Request) -> String {
+    bearer(request).or_else(|| in_query(request)).unwrap_or_default()
 }
 
 fn bearer(request: &Request) -> Option<String> {
@@ -78,38 +71,44 @@ fn in_query(request: &Request) -> Option<String> {
 impl Caller {
     /// Whoever has that token, if it is good.
     pub(crate) fn of(hub: &Hub, token: &str) -> Result<Self, Failure> {
-        match hub.tokens.check(token, hub.now()) {
-            Ok(claims) => Ok(Self { claims, token: token.to_owned() }),
-            Err(error) => Err(no_good(error, token).into()),
-        }
+        let claims = hub.sessions.check(token).map_err(refused)?;
+        Ok(Self { claims, token: token.to_owned() })
     }
 
     /// Whether this caller may know of that camera.
     pub(crate) fn may_see(&self, camera: &str) -> bool {
-        self.claims
-            .cameras
-            .as_ref()
-            .is_none_or(|cameras| cameras.iter().any(|allowed| allowed == camera))
+        may_see(&self.claims, camera)
     }
 
     /// The camera of that id, if there is one and the caller may see it.
     pub(crate) fn camera(&self, hub: &Hub, id: &str) -> Result<Arc<CameraEntry>, Failure> {
         // First the right, then whether it exists: what one may not see, one is not told of.
         if !self.may_see(id) {
-            return Err(forbidden("The token is for other cameras."));
+            return Err(refused(crate::sessions::OutOfScope::Camera));
         }
         let camera = CameraId::new(id).ok().and_then(|id| hub.camera(&id));
         camera.ok_or_else(|| words::no_camera(id).into())
+    }
+
+    /// The same for its pictures.
+    pub(crate) fn camera_for(
+        &self,
+        hub: &Hub,
+        id: &str,
+        right: Right,
+    ) -> Result<Arc<CameraEntry>, Failure> {
+        covers_camera(&self.claims, id, right).map_err(refused)?;
+        self.camera(hub, id)
     }
 
     /// The same with one of its streams.
     pub(crate) fn stream(
         &self,
         hub: &Hub,
-        id: &str,
-        stream: &str,
+        (id, stream): (&str, &str),
+        right: Right,
     ) -> Result<(Arc<CameraEntry>, StreamKind), Failure> {
-        let camera = self.camera(hub, id)?;
+        let camera = self.camera_for(hub, id, right)?;
         let kind =
             StreamKind::from_name(stream).filter(|kind| camera.has(*kind)).ok_or_else(|| {
                 words::problem(
@@ -122,23 +121,40 @@ impl Caller {
                     "There are main and, where one is configured, sub.",
                 )
             })?;
+        covers_stream(&self.claims, kind).map_err(refused)?;
         Ok((camera, kind))
+    }
+}
+
+/// An answer that is waited for, as long as the caller may have it.
+pub(crate) async fn while_allowed<T>(
+    permit: &Permit,
+    camera: &CameraEntry,
+    answer: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        answer = answer => Ok(answer),
+        ending = permit.ended() => Err(words::must_end(ending, &camera.name).into()),
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Holder {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        // Missing only on a route that was mounted without `authorize`: then nobody gets in.
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.map(Self).ok_or_else(|| refused(TokenError::Missing))
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        // Missing only on a route that was mounted without `authorize`: then nobody gets in.
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            words::problem(
-                ProblemCode::Unauthorized,
-                "A token is needed.",
-                "Get one by: tarsierd token",
-            )
-            .into()
-        })
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Holder(caller) = Holder::from_request_parts(parts, state).await?;
+        covers_all_else(&caller.claims).map_err(refused)?;
+        Ok(caller)
     }
 }
 
@@ -146,14 +162,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        match (caller.claims.role, &caller.claims.cameras) {
-            (Role::Admin, None) => Ok(Self),
-            _ => Err(forbidden("Only an administrator may do this.")),
+        let Caller { claims, .. } = Caller::from_request_parts(parts, state).await?;
+        match (claims.role, claims.cameras, claims.streams) {
+            (Role::Admin, None, None) => Ok(Self),
+            _ => Err(words::problem(
+                ProblemCode::Forbidden,
+                "Only an administrator may do this.",
+                "Ask for a token with this right.",
+            )
+            .into()),
         }
     }
 }
 
-fn forbidden(message: &str) -> Failure {
-    words::problem(ProblemCode::Forbidden, message, "Ask for a token with this right.").into()
+/// In words.
+pub(crate) fn refused(why: impl Into<Refused>) -> Failure {
+    words::refused(why.into()).into()
 }

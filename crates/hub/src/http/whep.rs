@@ -1,21 +1,22 @@
 //! `/live/{camera}/{stream}/whep`: plugs HTTP into [`tarsier_whep`] (draft-ietf-wish-whep, RFC 9725).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tarsier_api::problem::{Problem, ProblemCode};
+use tarsier_api::rights::Right;
 use tarsier_live::fanout::StreamId;
-use tarsier_whep::gate::{OpenError, Request as Wanted, TrickleError};
+use tarsier_whep::gate::{self as whep, OpenError, TrickleError};
 use tarsier_whep::offer::MAX_OFFER_BYTES;
 use tarsier_whep::{Opened, SessionId, fragment};
 
 use crate::http::answer::{Failure, PathOf, in_time};
-use crate::http::rights::Caller;
+use crate::http::rights::{self, Caller, Holder};
 use crate::hub::Hub;
+use crate::sessions::{PermitId, Refused, Wanted};
 use crate::words;
 
 const SDP: &str = "application/sdp";
@@ -42,20 +43,20 @@ const RETRY_AFTER_SECONDS: &str = "2";
     (status = 503, body = Problem, description = "Too many watch over WebRTC; try again later, or watch over `mse`")))]
 pub(crate) async fn open(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream)): PathOf<(String, String)>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, &id, &stream)?;
+    let stream = of(&caller, &hub, &id, &stream)?;
     let offer = text(request, SDP).await?;
-    let stream = (camera.id.clone(), stream);
-    let left_ms = caller.claims.exp.saturating_mul(1000).saturating_sub(hub.now().0);
-    let wanted = Wanted {
-        stream: &stream,
-        offer: &offer,
-        lifetime: Duration::from_millis(left_ms.try_into().unwrap_or_default()),
-    };
-    let chance = [rand::random(), rand::random()];
+    let wanted = Wanted::Stream(stream.clone(), Right::Live);
+    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    // The session is named by its permit, so that a later token finds it.
+    let chance = [permit.id().0, rand::random()];
+    let must_end = Box::pin(async move {
+        permit.ended().await;
+    });
+    let wanted = whep::Request { stream: &stream, offer: &offer, must_end };
     let opened = match hub.whep.open(&hub.live, chance, wanted).await {
         Ok(opened) => opened,
         Err(error) => return Ok(refused(error)),
@@ -88,7 +89,7 @@ pub(crate) async fn open(
     (status = 428, body = Problem, description = "There is no `If-Match`")))]
 pub(crate) async fn trickle(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream, session)): PathOf<(String, String, String)>,
     request: Request,
 ) -> Result<StatusCode, Failure> {
@@ -125,6 +126,27 @@ pub(crate) async fn trickle(
     }
 }
 
+/// Goes on under another token: the one that this request carries. A session ends with its token; a player that hands
+/// over a later one in time sees no break.
+#[utoipa::path(post, path = "/live/{camera}/{stream}/whep/{session}/renew", params(
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
+    ("session" = String, Path, description = "From `Location`")), responses(
+    (status = 204, description = "The session ends with this token now"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "The token is for something else"),
+    (status = 404, body = Problem, description = "No such session")))]
+pub(crate) async fn renew(
+    State(hub): State<Arc<Hub>>,
+    Holder(caller): Holder,
+    PathOf((id, stream, session)): PathOf<(String, String, String)>,
+) -> Result<StatusCode, Failure> {
+    let stream = of(&caller, &hub, &id, &stream)?;
+    let session = SessionId::from_url(&session).chance().map(PermitId);
+    let session = session.ok_or_else(no_session)?;
+    hub.sessions.prolong(session, &stream, &caller.token).map_err(rights::refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Ends a session.
 #[utoipa::path(delete, path = "/live/{camera}/{stream}/whep/{session}", params(
     ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
@@ -133,7 +155,7 @@ pub(crate) async fn trickle(
     (status = 404, body = Problem, description = "No such session")))]
 pub(crate) async fn end(
     State(hub): State<Arc<Hub>>,
-    caller: Caller,
+    Holder(caller): Holder,
     PathOf((id, stream, session)): PathOf<(String, String, String)>,
 ) -> Result<StatusCode, Failure> {
     let stream = of(&caller, &hub, &id, &stream)?;
@@ -154,7 +176,7 @@ pub(crate) async fn session_options() -> impl IntoResponse {
 }
 
 fn of(caller: &Caller, hub: &Hub, id: &str, stream: &str) -> Result<StreamId, Failure> {
-    let (camera, stream) = caller.stream(hub, id, stream)?;
+    let (camera, stream) = caller.stream(hub, (id, stream), Right::Live)?;
     Ok((camera.id.clone(), stream))
 }
 
@@ -218,12 +240,7 @@ fn refused(error: OpenError<Problem>) -> Response {
 }
 
 fn no_session() -> Failure {
-    words::problem(
-        ProblemCode::NotFound,
-        "There is no such session.",
-        "It may have ended by itself; begin a new one.",
-    )
-    .into()
+    rights::refused(Refused::NoSession)
 }
 
 fn bad(status: StatusCode, message: impl Into<String>, hint: impl Into<String>) -> Failure {

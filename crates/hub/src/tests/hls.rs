@@ -9,7 +9,7 @@ const LIVE: &str = "/live/garden/main/index.m3u8";
 
 impl Running {
     /// A camera whose main stream is asked for and has sent three GOPs of a second.
-    async fn with_live(&self) {
+    pub(super) async fn with_live(&self) {
         self.add("Garden").await;
         let stream = (garden(), MAIN);
         let watch = self.hub.live.watch(stream.clone()).await;

@@ -11,11 +11,10 @@ async fn a_token_opens_by_rtsp_what_it_opens_by_http() {
     running.add("Garden").await;
     running.add("Gate").await;
     let door = HubDoor::new(&running.hub);
-    let tokens = &running.hub.tokens;
     let issue = |cameras: Option<&str>, seconds| {
         let cameras = cameras.map(|camera| vec![camera.to_owned()]);
-        let lifetime = Duration::from_secs(seconds);
-        tokens.issue("test", Role::Viewer, cameras, running.hub.now(), lifetime).0
+        let grant = Grant { role: Role::Viewer, cameras, ..Grant::everything("test") };
+        running.hub.sessions.issue(grant, Duration::from_secs(seconds)).0
     };
     let (all, gate, expired) = (issue(None, 60), issue(Some("gate"), 60), issue(None, 0));
     let why = |token: &str, camera: &str, stream: &str| {
@@ -50,8 +49,7 @@ async fn the_right_to_watch_ends_with_the_token() {
     let second = Duration::from_secs(1);
     // Expires at a whole second; one that did so at once would not be let in.
     let admitted = loop {
-        let now = running.hub.now();
-        let (token, _) = running.hub.tokens.issue("test", Role::Viewer, None, now, second);
+        let (token, _) = running.hub.sessions.issue(Grant::everything("test"), second);
         if let Ok(admitted) = HubDoor::new(&running.hub).admit(&token, "garden", "main") {
             break admitted;
         }

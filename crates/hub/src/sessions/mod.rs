@@ -1,0 +1,207 @@
+//! The one judge of tokens: whatever goes on for longer than a moment (a live stream, a question that waits, a stream of
+//! events) is admitted here, on every transport, and told when it must end.
+//!
+//! ```text
+//! token --check--> claims --covers?--> Permit --ended()--> the transport says goodbye
+//!                                        ^ renew: a later token         | within 2 s of its expiry, at once when it is
+//!                                                                       | revoked or the camera is deleted
+//! ```
+//! Words and hands: [`revoked`]. Brains: [`roll`] decides who goes on, [`scope`] what a token covers. What does not belong
+//! here: signatures ([`crate::tokens`]), how a transport says goodbye.
+
+mod revoked;
+mod roll;
+mod scope;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tarsier_api::rights::{Claims, TokenItem};
+use tarsier_live::fanout::StreamId;
+use tarsier_types::{Clock, SystemClock};
+use tokio::sync::watch;
+
+pub(crate) use self::revoked::RevokedFile;
+pub(crate) use self::roll::{Ending, PermitId};
+use self::roll::{Look, Roll};
+pub(crate) use self::scope::{
+    OutOfScope, Wanted, covers, covers_all_else, covers_camera, covers_stream, may_see,
+};
+use crate::secrets::random_bytes;
+use crate::tokens::{Grant, TokenError, Tokens};
+
+/// A permit is looked at again after so long at the latest: the wall clock may be set meanwhile, and what has expired must
+/// end within 5 s.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Why somebody is not let in, or not any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Scope(#[from] OutOfScope),
+    #[error("there is no such session")]
+    NoSession,
+}
+
+/// A handle; all of them are the same judge.
+#[derive(Clone)]
+pub(crate) struct Sessions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: SystemClock,
+    tokens: Tokens,
+    roll: Mutex<Roll>,
+    /// Told when something ends that has not expired.
+    changes: watch::Sender<()>,
+    /// Locked while it is written: an older list never replaces a newer one.
+    file: Mutex<RevokedFile>,
+}
+
+impl Shared {
+    fn roll(&self) -> MutexGuard<'_, Roll> {
+        self.roll.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    /// With what was revoked earlier.
+    pub(crate) fn open(tokens: Tokens, file: RevokedFile, clock: SystemClock) -> io::Result<Self> {
+        let roll = Mutex::new(Roll::new(file.read(clock.utc())?));
+        let (changes, file) = (watch::Sender::new(()), Mutex::new(file));
+        Ok(Self { shared: Arc::new(Shared { clock, tokens, roll, changes, file }) })
+    }
+
+    /// A new token, good from now on.
+    pub(crate) fn issue(&self, grant: Grant<'_>, lifetime: Duration) -> (String, Claims) {
+        self.shared.tokens.issue(grant, self.shared.clock.utc(), lifetime)
+    }
+
+    /// Another token of the same grant, good from now on.
+    pub(crate) fn renew(&self, claims: Claims, lifetime: Duration) -> (String, Claims) {
+        self.shared.tokens.renew(claims, self.shared.clock.utc(), lifetime)
+    }
+
+    /// What a token says, if it is good now.
+    pub(crate) fn check(&self, token: &str) -> Result<Claims, TokenError> {
+        let now = self.shared.clock.utc();
+        let claims = self.shared.tokens.check(token, now)?;
+        let mut roll = self.shared.roll();
+        if roll.is_revoked(&claims) {
+            return Err(TokenError::Revoked);
+        }
+        roll.used(now, &claims);
+        Ok(claims)
+    }
+
+    /// Lets something begin, if the token is good for it.
+    pub(crate) fn admit(&self, token: &str, wanted: Wanted) -> Result<Permit, Refused> {
+        let claims = self.check(token)?;
+        covers(&claims, &wanted)?;
+        let id = PermitId(u128::from_be_bytes(random_bytes()));
+        let mut roll = self.shared.roll();
+        if roll.is_revoked(&claims) {
+            return Err(TokenError::Revoked.into());
+        }
+        roll.admit(id, wanted, &claims);
+        Ok(Permit { id, shared: Arc::clone(&self.shared) })
+    }
+
+    /// Lets a session go on under another token, if that is good for it. `stream` is what the session is said to show.
+    pub(crate) fn prolong(
+        &self,
+        id: PermitId,
+        stream: &StreamId,
+        token: &str,
+    ) -> Result<(), Refused> {
+        match self.shared.roll().wanted(id) {
+            Some(Wanted::Stream(shown, _)) if shown == stream => {}
+            _ => return Err(Refused::NoSession),
+        }
+        self.shared.prolong(id, token)
+    }
+
+    /// Ends all that goes on under the tokens of that name, now, and lets none of them in again. When this fails, it is
+    /// done, but only until the hub is started anew.
+    pub(crate) async fn revoke(&self, id: &str) -> io::Result<()> {
+        self.shared.roll().revoke(self.shared.clock.utc(), id);
+        self.shared.changes.send_replace(());
+        let shared = Arc::clone(&self.shared);
+        let written = tokio::task::spawn_blocking(move || {
+            let file = shared.file.lock().unwrap_or_else(PoisonError::into_inner);
+            let revoked = shared.roll().revoked().clone();
+            file.write(&revoked)
+        });
+        written.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    /// Ends all that shows a stream which is gone.
+    pub(crate) fn end_stream(&self, stream: &StreamId) {
+        self.shared.roll().end_stream(stream);
+        self.shared.changes.send_replace(());
+    }
+
+    /// Tokens that were used and are good still.
+    pub(crate) fn in_use(&self) -> Vec<TokenItem> {
+        self.shared.roll().in_use(self.shared.clock.utc())
+    }
+}
+
+impl Shared {
+    fn prolong(&self, id: PermitId, token: &str) -> Result<(), Refused> {
+        let claims = self.tokens.check(token, self.clock.utc())?;
+        let mut roll = self.roll();
+        if roll.is_revoked(&claims) {
+            return Err(TokenError::Revoked.into());
+        }
+        roll.renew(id, &claims)
+    }
+}
+
+/// Leave to go on. Dropping it is the end of what it was for.
+pub(crate) struct Permit {
+    id: PermitId,
+    shared: Arc<Shared>,
+}
+
+impl Permit {
+    pub(crate) const fn id(&self) -> PermitId {
+        self.id
+    }
+
+    /// Whether it is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        let look = self.shared.roll().look(self.id, self.shared.clock.utc());
+        matches!(look, Look::Over(_))
+    }
+
+    /// Waits until it must end.
+    pub(crate) async fn ended(&self) -> Ending {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            let wait = match self.shared.roll().look(self.id, self.shared.clock.utc()) {
+                Look::Over(ending) => return ending,
+                Look::Good(left) => left.min(LOOK_AGAIN),
+            };
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Goes on under another token, if that is good for it.
+    pub(crate) fn prolong(&self, token: &str) -> Result<(), Refused> {
+        self.shared.prolong(self.id, token)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shared.roll().leave(self.id);
+    }
+}
