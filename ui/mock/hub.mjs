@@ -412,8 +412,18 @@ async function answer(request, url) {
   const number = (name) => Number(url.searchParams.get(name));
   const range = [number("from_utc_ms"), number("to_utc_ms")];
   const [, id, rest] = /^\/api\/v1\/cameras\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
-  if (path === "/api/v1/session")
-    return { subject: "mock", role: "admin", cameras: null, expires_utc_ms: Date.now() + DAY, token: null };
+  if (path.startsWith("/api/v1/session")) {
+    const mock = {
+      id: "0".repeat(32),
+      subject: "mock",
+      role: "admin",
+      cameras: null,
+      streams: null,
+      rights: null,
+    };
+    const token = path.endsWith("/stream") ? "mock" : null;
+    return { ...mock, issued_utc_ms: Date.now(), expires_utc_ms: Date.now() + DAY, token };
+  }
   if (path === "/api/v1/system") return system();
   if (path === "/api/v1/storage") return storage();
   if (path.startsWith("/api/v1/storage/tiers/")) return { status: 400, problem: stillWritten };

@@ -16,8 +16,10 @@ import type { CameraTest } from "./generated/CameraTest";
 import type { CameraTestResult } from "./generated/CameraTestResult";
 import type { FootageLock } from "./generated/FootageLock";
 import type { Ledger } from "./generated/Ledger";
+import type { MseRenewal } from "./generated/MseRenewal";
 import type { NewCamera } from "./generated/NewCamera";
 import type { NewFootageLock } from "./generated/NewFootageLock";
+import type { NewStreamToken } from "./generated/NewStreamToken";
 import type { NewTier } from "./generated/NewTier";
 import type { Page } from "./generated/Page";
 import type { Problem } from "./generated/Problem";
@@ -32,6 +34,7 @@ import type { System } from "./generated/System";
 import type { Tier } from "./generated/Tier";
 import type { TierChange } from "./generated/TierChange";
 import type { Timeline } from "./generated/Timeline";
+import { Renewal } from "./renewal";
 
 /** The hub said no; or, without a `problem`, said nothing. */
 export class HubError extends Error {
@@ -80,6 +83,11 @@ export class HubClient {
 
   session = (): Promise<Session> => this.json("GET", "/api/v1/session");
   renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
+  /** A token for one stream and for minutes: one that stands in an address may be read by others. */
+  private streamToken = (id: string, stream: Stream): Promise<Session> => {
+    const body: NewStreamToken = { camera_id: id, stream, right: "live" };
+    return this.json("POST", "/api/v1/session/stream", body);
+  };
   system = (): Promise<System> => this.json("GET", "/api/v1/system");
   storage = (): Promise<Storage> => this.json("GET", "/api/v1/storage");
   addTier = (tier: NewTier): Promise<Tier> =>
@@ -191,25 +199,47 @@ export class HubClient {
       : bytes;
   }
 
-  /** A live socket. The token goes along in the address: browsers cannot set headers here. */
+  /** A live socket. The token goes along in the address: browsers cannot set headers here. Later ones go as messages. */
   live(id: string, stream: Stream, events: SocketEvents): { send(text: string): void; close(): void } {
-    const address = new URL(`/live/${encodeURIComponent(id)}/${stream}/mse`, location.href);
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    address.searchParams.set("token", this.token);
-    const socket = new WebSocket(address);
-    socket.binaryType = "arraybuffer";
-    socket.onopen = events.opened;
-    socket.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (data instanceof ArrayBuffer) events.binary(data);
-      else if (typeof data === "string") events.text(data);
+    let socket: WebSocket | null = null;
+    let isClosed = false;
+    const send = (text: string): void => {
+      if (socket?.readyState === WebSocket.OPEN) socket.send(text);
     };
-    socket.onclose = events.closed;
-    return {
-      send: (text) => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    const ask = (): Promise<Session> => this.streamToken(id, stream);
+    const renewal = new Renewal({
+      ask,
+      handOver: (token) => {
+        send(JSON.stringify({ token } satisfies MseRenewal));
       },
+    });
+    const open = (session: Session): void => {
+      if (isClosed) return;
+      const address = new URL(`/live/${encodeURIComponent(id)}/${stream}/mse`, location.href);
+      address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+      address.searchParams.set("token", session.token ?? "");
+      socket = new WebSocket(address);
+      socket.binaryType = "arraybuffer";
+      socket.onopen = events.opened;
+      socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+        if (data instanceof ArrayBuffer) events.binary(data);
+        else if (typeof data === "string") events.text(data);
+      };
+      socket.onclose = () => {
+        renewal.stop();
+        events.closed();
+      };
+      renewal.start(session);
+    };
+    ask().then(open, () => {
+      if (!isClosed) events.closed();
+    });
+    return {
+      send,
       close: () => {
-        socket.close();
+        isClosed = true;
+        renewal.stop();
+        socket?.close();
       },
     };
   }
@@ -223,13 +253,27 @@ export class HubClient {
   ): Promise<{ answer: string; close: () => void }> {
     const path = `/live/${encodeURIComponent(id)}/${stream}/whep`;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answer = await this.send("POST", path, offer, limit, { "Content-Type": "application/sdp" });
+    const ask = (): Promise<Session> => this.streamToken(id, stream);
+    const opened = await ask();
+    const answer = await this.send("POST", path, offer, limit, {
+      "Content-Type": "application/sdp",
+      ...bearer(opened.token),
+    });
     const session = answer.headers.get("Location") ?? path;
+    const renewal = new Renewal({
+      ask,
+      handOver: async (token) => {
+        const again = AbortSignal.timeout(TIMEOUT_MS);
+        await this.send("POST", `${session}/renew`, undefined, again, bearer(token));
+      },
+    });
+    renewal.start(opened);
     return {
       answer: await answer.text(),
       close: () => {
+        renewal.stop();
         // Also when the page goes away. A session that is gone already is no trouble, and one that stays ends by itself.
-        const headers = { Authorization: `Bearer ${this.token}` };
+        const headers = bearer(this.token);
         fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => undefined);
       },
     };
@@ -267,7 +311,7 @@ export class HubClient {
     signal: AbortSignal = AbortSignal.timeout(TIMEOUT_MS),
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    const all = new Headers({ ...headers, Authorization: `Bearer ${this.token}` });
+    const all = new Headers({ ...bearer(this.token), ...headers });
     const isJson = body !== undefined && !all.has("Content-Type");
     if (isJson) all.set("Content-Type", "application/json");
     let answer: Response;
@@ -288,6 +332,10 @@ export class HubClient {
     if (answer.status === 401) this.refused();
     throw new HubError(answer.status, problem);
   }
+}
+
+function bearer(token: string | null): { Authorization: string } {
+  return { Authorization: `Bearer ${token ?? ""}` };
 }
 
 async function readProblem(answer: Response): Promise<Problem | null> {

@@ -9,6 +9,7 @@
 import type { MseMessage } from "../hub/generated/MseMessage";
 import type { MseRequest } from "../hub/generated/MseRequest";
 import type { Problem } from "../hub/generated/Problem";
+import type { ProblemCode } from "../hub/generated/ProblemCode";
 import { backoffMs } from "./backoff";
 import { arrivalOf, tracksOf, type Arrival, type TrackInfo } from "./boxes";
 import type { Way } from "./choose";
@@ -89,6 +90,8 @@ const BURST_AGE_MS = 300;
 const BURST_MS = 150;
 const KEEP_BEHIND_S = 8;
 const TRIM_AT_S = 20;
+/** What another connection may not meet: a token that ended while the machine slept is a new one then. */
+const PASSING: readonly ProblemCode[] = ["stopping", "internal", "unauthorized"];
 /** A window hidden for longer takes no pictures. */
 const HIDDEN_MS = 3000;
 
@@ -265,7 +268,7 @@ export class LivePlayer {
         return;
       case "ended":
         this.disconnect();
-        if (message.problem.code === "stopping" || message.problem.code === "internal") {
+        if (PASSING.includes(message.problem.code)) {
           this.reconnectLater("keep");
         } else {
           this.enter({ kind: "unsupported", problem: message.problem });
