@@ -72,6 +72,12 @@ impl Viewer {
         }
     }
 
+    /// A later token for the same stream.
+    pub(crate) async fn hand_over(&mut self, token: &str) -> anyhow::Result<()> {
+        let renewal = serde_json::json!({ "token": token });
+        Ok(self.socket.send(Message::text(renewal.to_string())).await?)
+    }
+
     /// Waits for so many binary messages.
     pub(crate) async fn until_pictures(&mut self, count: usize) -> anyhow::Result<()> {
         for _ in 0..count {

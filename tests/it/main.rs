@@ -25,6 +25,7 @@ mod secrets;
 mod sound;
 mod storage;
 mod supervision;
+mod tokens;
 mod whep;
 
 use std::time::Duration;

@@ -49,7 +49,10 @@ impl Viewer {
     }
 
     /// Begins to watch; answers where the session is, and its tag.
-    async fn open(hub: &HubProcess, camera: &str) -> anyhow::Result<(Self, String, String)> {
+    pub(crate) async fn open(
+        hub: &HubProcess,
+        camera: &str,
+    ) -> anyhow::Result<(Self, String, String)> {
         let (mut viewer, offer, pending) = Self::new().await?;
         let answer = post(hub, camera, "application/sdp", offer).await?;
         let head = |name| {
@@ -95,11 +98,11 @@ impl Viewer {
         }
     }
 
-    async fn picture(&mut self) -> anyhow::Result<MediaData> {
+    pub(crate) async fn picture(&mut self) -> anyhow::Result<MediaData> {
         self.next().await?.context("the hub ended the session")
     }
 
-    async fn until_closed(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn until_closed(&mut self) -> anyhow::Result<()> {
         while self.next().await?.is_some() {}
         Ok(())
     }
