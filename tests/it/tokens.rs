@@ -126,11 +126,13 @@ impl Going {
 
 /// All of them are over within what is promised.
 async fn all_over(going: Vec<(Way, Going)>, within: Duration) -> anyhow::Result<()> {
-    let each = going.into_iter().map(async move |(way, going)| {
-        let over = tokio::time::timeout(within, going.until_over()).await;
-        over.with_context(|| format!("{way:?} goes on"))?.with_context(|| format!("{way:?}"))
-    });
+    let each = going.into_iter().map(|(way, going)| over(way, going, within));
     futures::future::try_join_all(each).await.map(drop)
+}
+
+async fn over(way: Way, going: Going, within: Duration) -> anyhow::Result<()> {
+    let over = tokio::time::timeout(within, going.until_over()).await;
+    over.with_context(|| format!("{way:?} goes on"))?.with_context(|| format!("{way:?}"))
 }
 
 /// Watched all the time, until what was opened with the first token must have ended.
