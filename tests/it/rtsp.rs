@@ -19,7 +19,7 @@ use crate::{camera, cameras, free_port, hub, journey};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client that speaks by hand.
-struct Client {
+pub(crate) struct Client {
     socket: TcpStream,
     url: String,
     /// What was received and not yet looked at.
@@ -27,7 +27,7 @@ struct Client {
 }
 
 impl Client {
-    async fn open(hub: &HubProcess, camera: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(hub: &HubProcess, camera: &str) -> anyhow::Result<Self> {
         let address = hub.rtsp_url.strip_prefix("rtsp://").context("no RTSP server")?.parse()?;
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(16 << 10)?;
@@ -63,7 +63,7 @@ impl Client {
         Ok((status, text))
     }
 
-    async fn read(&mut self) -> anyhow::Result<usize> {
+    pub(crate) async fn read(&mut self) -> anyhow::Result<usize> {
         let read = self.socket.read_buf(&mut self.received);
         Ok(tokio::time::timeout(PATIENCE, read).await.context("nothing comes")??)
     }
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Begins to play over this connection.
-    async fn play(&mut self, token: &str) -> anyhow::Result<()> {
+    pub(crate) async fn play(&mut self, token: &str) -> anyhow::Result<()> {
         self.described(token).await?;
         let (status, text) = self
             .ask("SETUP", "/track1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n")
@@ -89,7 +89,7 @@ impl Client {
     }
 
     /// Reads until the server closes, however it does.
-    async fn until_closed(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn until_closed(&mut self) -> anyhow::Result<()> {
         loop {
             self.received.clear();
             let read = self.socket.read_buf(&mut self.received);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tarsier_tests::hub::{HubOptions, HubProcess, token};
 
 use crate::recording::until_written;
-use crate::{camera, cameras, hub, journey, live, whep};
+use crate::{camera, cameras, hub, journey, live, rtsp, whep};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is promised of an end, and a second in which a token is rounded.
@@ -19,11 +19,12 @@ enum Way {
     Mse,
     Hls,
     Events,
+    Rtsp,
     Whep,
 }
 
 /// WHEP at last: a viewer who is not heard of for long is gone.
-const WAYS: [Way; 4] = [Way::Mse, Way::Hls, Way::Events, Way::Whep];
+const WAYS: [Way; 5] = [Way::Mse, Way::Hls, Way::Events, Way::Rtsp, Way::Whep];
 
 /// Something that goes on until its token ends.
 enum Going {
@@ -31,6 +32,7 @@ enum Going {
     Whep { viewer: Box<whep::Viewer>, session: String },
     Hls { playlist: String, next: u64 },
     Events(reqwest::Response),
+    Rtsp(rtsp::Client),
 }
 
 impl Going {
@@ -71,6 +73,12 @@ impl Going {
                 ensure!(answer.status() == 200, "{}", answer.status());
                 Self::Events(answer)
             }
+            Way::Rtsp => {
+                let mut client = rtsp::Client::open(hub, camera).await?;
+                client.play(&hub.token).await?;
+                ensure!(client.read().await? > 0, "it was closed");
+                Self::Rtsp(client)
+            }
         })
     }
 
@@ -100,7 +108,7 @@ impl Going {
                 ensure!(self.reload().await? == 200, "refused");
                 Ok(())
             }
-            Self::Events(_) => bail!("nothing may happen"),
+            Self::Events(_) | Self::Rtsp(_) => bail!("nobody asks that"),
         }
     }
 
@@ -118,6 +126,7 @@ impl Going {
                     other => bail!("{other}"),
                 }
             },
+            Self::Rtsp(client) => client.until_closed().await?,
             Self::Events(answer) => while answer.chunk().await?.is_some() {},
         }
         Ok(())

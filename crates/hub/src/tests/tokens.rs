@@ -3,10 +3,12 @@
 use tarsier_api::camera::Stream;
 use tarsier_api::rights::Right;
 use tarsier_live::LiveInput;
+use tarsier_rtsp::{Door as _, Why};
 
 use super::rights::routes;
 use super::*;
-use crate::sessions::{Ending, Refused, RevokedFile, Sessions, Wanted};
+use crate::rtsp::HubDoor;
+use crate::sessions::{Ending, RevokedFile, Sessions, Wanted};
 use crate::tokens::{TokenError, Tokens};
 use crate::words;
 
@@ -15,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How one asks for pictures or news.
 enum Door {
     Http(Method, &'static str),
-    /// A transport that is none of HTTP's, such as RTSP, asks the judge by itself.
-    Judge(Right),
+    /// Over RTSP.
+    Rtsp,
 }
 
 /// What the way in names, and so what a token is held against.
@@ -48,8 +50,7 @@ fn transports() -> Vec<(Door, Names, Option<Right>)> {
         (http(Method::GET, "/api/v1/cameras/garden/sub/segments/1.mp4"), Names::Stream, playback),
         (http(Method::GET, "/api/v1/cameras/garden/sub/still.jpg"), Names::Stream, playback),
         (http(Method::GET, "/api/v1/events"), Names::Nothing, None),
-        (Door::Judge(Right::Live), Names::Stream, live),
-        (Door::Judge(Right::Playback), Names::Stream, playback),
+        (Door::Rtsp, Names::Stream, live),
     ]
 }
 
@@ -76,13 +77,11 @@ impl Running {
                     _ => Said::In,
                 }
             }
-            Door::Judge(right) => {
-                match self.hub.sessions.admit(token, Wanted::Stream(sub(), *right)) {
-                    Ok(_) => Said::In,
-                    Err(Refused::Token(_)) => Said::Unauthorized,
-                    Err(_) => Said::Forbidden,
-                }
-            }
+            Door::Rtsp => match HubDoor::new(&self.hub).admit(token, "garden", "sub") {
+                Err(refused) if refused.why == Why::Unauthorized => Said::Unauthorized,
+                Err(refused) if refused.why == Why::Forbidden => Said::Forbidden,
+                _ => Said::In,
+            },
         }
     }
 
@@ -138,7 +137,7 @@ async fn every_transport_refuses_what_a_token_does_not_give() {
         ] {
             let door_name = match &door {
                 Door::Http(method, path) => format!("{method} {path}"),
-                Door::Judge(right) => format!("the judge, for {right:?}"),
+                Door::Rtsp => "RTSP".to_owned(),
             };
             let said = running.try_door(&door, token).await;
             assert_eq!(said, expected, "{door_name} with a token {what}");
