@@ -129,6 +129,8 @@ fn line(system: &System, words: &Words) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tarsier_api::system::RtspServer;
+
     use super::*;
     use crate::words::for_locale;
 
@@ -151,6 +153,7 @@ mod tests {
             demo_cameras: 0,
             open_alerts: 0,
             alerts_muted_until_utc_ms: None,
+            rtsp: RtspServer { url: None, problem: None },
         }
     }
 

@@ -132,6 +132,10 @@ impl Guest {
         if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
             tracing::debug!(%error, "a viewer who vanishes will be noticed late");
         }
+        // A picture is sent when it comes, not when the one before it was acknowledged.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "pictures may wait for each other");
+        }
         let stream = Patient::new(stream, seat.clone(), patience.stalls_for);
         let service = router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(seat.clone());

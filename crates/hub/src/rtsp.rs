@@ -48,14 +48,14 @@ impl HubDoor {
 
 impl Door<Problem> for HubDoor {
     fn admit(&self, token: &str, camera: &str, stream: &str) -> Result<Admitted, Refused> {
-        let caller = Caller::of(&self.hub, token).map_err(|it| refused(it.into_problem()))?;
+        let caller = Caller::of(&self.hub, token).map_err(|it| refused(&it.into_problem()))?;
         let (camera, stream) = caller
             .stream(&self.hub, (camera, stream), Right::Live)
-            .map_err(|it| refused(it.into_problem()))?;
+            .map_err(|it| refused(&it.into_problem()))?;
         let stream = (camera.id.clone(), stream);
         let wanted = Wanted::Stream(stream.clone(), Right::Live);
         let permit = self.hub.sessions.admit(token, wanted);
-        let permit = permit.map_err(|why| refused(words::refused(why)))?;
+        let permit = permit.map_err(|why| refused(&words::refused(why)))?;
         let ended = async move {
             permit.ended().await;
         };
@@ -67,13 +67,13 @@ impl Door<Problem> for HubDoor {
     }
 }
 
-fn refused(problem: Problem) -> Refused {
+fn refused(problem: &Problem) -> Refused {
     let why = match problem.code {
         ProblemCode::Unauthorized => Why::Unauthorized,
         ProblemCode::NotFound => Why::NotFound,
         _ => Why::Forbidden,
     };
-    Refused { why, words: sentences(&problem) }
+    Refused { why, words: sentences(problem) }
 }
 
 fn sentences(problem: &Problem) -> String {

@@ -153,8 +153,8 @@ pub(crate) mod fixtures {
     }
 
     /// Pictures, and that sound.
-    pub(crate) fn description(audio: AudioParameters) -> Description {
-        Description::of(&video(77), Some(&audio)).unwrap()
+    pub(crate) fn description(audio: &AudioParameters) -> Description {
+        Description::of(&video(77), Some(audio)).unwrap()
     }
 
     fn audio(codec: Codec, rate_hz: u32, sample_entry: Bytes) -> AudioParameters {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn g711_goes_out_as_the_samples_that_it_stands_for() {
-        let mut description = fixtures::description(fixtures::g711());
+        let mut description = fixtures::description(&fixtures::g711());
         let (_, format) = description.tracks.pop().unwrap();
         let unit = AccessUnit {
             track: Track::Audio,

@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn pictures_and_sound_are_told_in_full() {
-        let described = |audio| describe(&description(audio), IpAddr::from([192, 0, 2, 7]));
+        let described = |audio| describe(&description(&audio), IpAddr::from([192, 0, 2, 7]));
         assert_eq!(
             described(aac()),
             "v=0\r\no=- 0 0 IN IP4 192.0.2.7\r\ns=Tarsier\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n\

@@ -197,7 +197,7 @@ mod tests {
     const START_US: i64 = 1_795_205_700_000_000;
 
     fn sender() -> Sender {
-        let mut sender = Sender::new(description(aac()));
+        let mut sender = Sender::new(description(&aac()));
         for track in 0..2_u8 {
             let origin = Origin { ssrc: u32::from(track), sequence: 65_535, timestamp: 0 };
             let (media_channel, report_channel) = (track * 2, track * 2 + 1);

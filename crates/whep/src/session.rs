@@ -286,7 +286,7 @@ mod tests {
     use tarsier_live::LiveInput;
     use tarsier_segment::sample_entry;
     use tarsier_types::{
-        AccessUnit, CameraId, Dts, ParameterSets, Pts, StreamKind, SystemClock, Ticks, UtcMs,
+        AccessUnit, CameraId, Dts, Mono, ParameterSets, Pts, StreamKind, SystemClock, Ticks, UtcMs,
     };
 
     use super::*;
@@ -294,7 +294,7 @@ mod tests {
     use crate::gate::{Request, TrickleError, Whep};
     use crate::offer::fixtures::WHOLE;
 
-    /// Tells the time once, to whoever opens the session, and then breaks.
+    /// Tells the time once, and then breaks.
     #[derive(Default)]
     struct Brittle(AtomicU32);
 
@@ -337,8 +337,8 @@ mod tests {
         let (live, _watch) = with_pictures(&stream).await;
         let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
         let whep = whep.unwrap();
-        let lifetime = Duration::from_secs(60);
-        let request = Request { stream: &stream, offer: WHOLE, lifetime };
+        let must_end = Box::pin(std::future::pending());
+        let request = Request { stream: &stream, offer: WHOLE, must_end };
         let opened = whep.open(&live, [1, 2], request).await.unwrap();
         let nothing = Fragment { ufrag: None, candidates: Vec::new() };
         let is_there = || whep.trickle(&opened.id, &stream, "another", &nothing);

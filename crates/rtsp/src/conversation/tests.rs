@@ -31,7 +31,7 @@ fn guest() -> Conversation {
     let mut conversation = conversation();
     let question = conversation.question(&request("DESCRIBE", &format!("{URI}?token=t"), ""));
     conversation.admitted(question.unwrap(), stream());
-    assert_eq!(conversation.described(Ok(description(aac()))), None);
+    assert_eq!(conversation.described(Ok(description(&aac()))), None);
     conversation
 }
 
@@ -185,7 +185,7 @@ proptest::proptest! {
                         conversation.admitted(question, stream());
                     }
                     if conversation.undescribed(&request).is_some() {
-                        assert_eq!(conversation.described(Ok(description(aac()))), None);
+                        assert_eq!(conversation.described(Ok(description(&aac()))), None);
                     }
                     let ports = ports.filter(|_| conversation.wants_ports(&request));
                     conversation.handle(&request, ports)
