@@ -1,9 +1,10 @@
-//! The only door to libav: reads what the pure-Rust engine cannot, and decodes stills.
+//! The only door to libav: reads what the pure-Rust engine cannot, decodes stills, and codes live pictures anew.
 //!
 //! ```text
 //! camera ─> libav ─> reader ─┬─ pictures (nals, stamps) ─┬─> burst ─> timeline, sync ─> SourceEvent
 //!           (watch)          └─ sound ──────────────────-┘   (assembly)
 //! fragmented MP4 in memory ─> libav ─> still ─> JPEG, PNG
+//! access units ─> libav ─> transcode (cadence, encoder) ─> H.264
 //! ```
 //! Only this crate names ffmpeg-next, and only `libav.rs` holds `unsafe`. No type of libav stands in a public
 //! signature; one thread owns one context; every call that can block has an interrupt callback with a deadline
@@ -13,6 +14,8 @@
 
 mod assembly;
 mod burst;
+mod cadence;
+mod encoder;
 mod fail;
 mod libav;
 mod location;
@@ -24,8 +27,11 @@ mod sound;
 mod source;
 mod stamps;
 mod still;
+mod transcode;
 mod watch;
 
+pub use encoder::Encoders;
 pub use probe::probe;
 pub use source::{LibavSource, Timeouts};
 pub use still::{Still, StillError, StillFormat, StillRequest, still};
+pub use transcode::{NoEncoder, TranscodeError, TranscodeOptions, Transcoded, Transcoder};

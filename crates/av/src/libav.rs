@@ -142,13 +142,19 @@ impl Demuxer {
         self.input.format().name().to_owned()
     }
 
-    /// What a decoder of that stream starts with.
-    pub(crate) fn decoder(&self, stream: usize) -> Result<ffmpeg::decoder::Video, ffmpeg::Error> {
+    /// What a decoder of that stream starts with. Its threads share a picture and hold none back.
+    pub(crate) fn decoder(
+        &self,
+        stream: usize,
+        threads: usize,
+    ) -> Result<ffmpeg::decoder::Video, ffmpeg::Error> {
         let parameters =
             self.input.stream(stream).ok_or(ffmpeg::Error::StreamNotFound)?.parameters();
         let mut context = ffmpeg::codec::Context::from_parameters(parameters)?;
-        // One picture is wanted: more threads would only take memory.
-        context.set_threading(ffmpeg::threading::Config::count(1));
+        context.set_threading(ffmpeg::threading::Config {
+            count: threads.max(1),
+            ..ffmpeg::threading::Config::kind(ffmpeg::threading::Type::Slice)
+        });
         context.decoder().video()
     }
 

@@ -114,7 +114,8 @@ fn attempt(
         .find(|stream| stream.kind == StreamMedium::Video)
         .ok_or_else(|| no_video(&"no video stream"))?
         .index;
-    let decoder = demuxer.decoder(index).map_err(|error| no_video(&error))?;
+    // One picture is wanted: more threads would only take memory.
+    let decoder = demuxer.decoder(index, 1).map_err(|error| no_video(&error))?;
     let packets = gop_of(&mut demuxer, index, request.at);
     let frame = Decoding { decoder, watch, deadline }.last_until(packets, request.at)?;
     encode(&frame, request)
@@ -262,7 +263,7 @@ fn size_of(frame: &Frame, max_width: Option<u32>) -> Result<(u32, u32), StillErr
     Ok(shown_size((width, height), aspect, max_width))
 }
 
-fn shown_size(
+pub(crate) fn shown_size(
     (width, height): (u32, u32),
     (across, down): (i64, i64),
     max_width: Option<u32>,

@@ -1,8 +1,15 @@
 //! `tarsier-transcoder`: what must be made from coded pictures, in a process of its own, on demand.
 //!
 //! `tarsier-transcoder still [--max-width N] [--quality Q] [--at-ticks T] [--format jpeg|png]`: fragmented MP4 on
-//! standard input, one picture on standard output. Nothing is read or written beside these two, and it never takes
-//! longer than [`DEADLINE`]: whoever started it can wait for its end.
+//! standard input, one picture on standard output. It never takes longer than [`DEADLINE`]: whoever started it can wait
+//! for its end.
+//!
+//! `tarsier-transcoder live --max-height N [--software]`: see [`live`].
+//!
+//! Nothing is read or written beside standard input and output, and everybody else goes first.
+
+mod live;
+mod platform;
 
 use std::io::{Read, Write};
 use std::process::exit;
@@ -12,7 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{Parser, Subcommand, ValueEnum};
-use tarsier_av::{StillFormat, StillRequest};
+use tarsier_av::{Encoders, StillFormat, StillRequest};
 use tarsier_types::{SystemClock, Ticks};
 use tarsier_wire::ExitCode;
 
@@ -45,6 +52,15 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Jpeg)]
         format: Format,
     },
+    /// Coded pictures on standard input, the same as H.264 on standard output, until standard input ends.
+    Live {
+        /// Scale down to this height at most.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(64..=4320))]
+        max_height: u32,
+        /// Leave hardware alone.
+        #[arg(long)]
+        software: bool,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -59,23 +75,46 @@ fn main() {
         let code = if error.use_stderr() { ExitCode::BadConfig } else { ExitCode::Done };
         exit(code.code());
     });
-    let Command::Still { max_width, quality, at_ticks, format } = arguments.command;
-    let format = match format {
-        Format::Jpeg => StillFormat::Jpeg { quality },
-        Format::Png => StillFormat::Png,
+    platform::be_patient();
+    let result = match arguments.command {
+        Command::Still { max_width, quality, at_ticks, format } => {
+            let format = match format {
+                Format::Jpeg => StillFormat::Jpeg { quality },
+                Format::Png => StillFormat::Png,
+            };
+            let at = at_ticks.map(Ticks);
+            let request = StillRequest { at, max_width, format, timeout: DEADLINE };
+            still_in_time(request).map(|()| ExitCode::Done)
+        }
+        Command::Live { max_height, software } => {
+            let encoders = if software { Encoders::Software } else { Encoders::Any };
+            live::run(max_height, encoders).map(|ended| match ended {
+                live::Ended::Done => ExitCode::Done,
+                live::Ended::NoEncoder(none) => {
+                    tell(&none);
+                    ExitCode::NoEncoder
+                }
+            })
+        }
     };
-    let request = StillRequest { at: at_ticks.map(Ticks), max_width, format, timeout: DEADLINE };
+    let code = result.unwrap_or_else(|error| {
+        tell(&format_args!("{error:#}"));
+        ExitCode::Failed
+    });
+    exit(code.code());
+}
 
-    // Standard input may never end, and a decoder may take its time: the work has a thread, the deadline has this one.
+fn tell(what: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "tarsier-transcoder: {what}");
+}
+
+/// Standard input may never end, and a decoder may take its time: the work has a thread, the deadline has this one.
+fn still_in_time(request: StillRequest) -> anyhow::Result<()> {
     let (done, result) = mpsc::channel();
     std::thread::spawn(move || done.send(still(&request)));
-    let result = result
+    result
         .recv_timeout(DEADLINE)
-        .unwrap_or_else(|_| Err(anyhow::anyhow!("no picture within {} s", DEADLINE.as_secs())));
-    if let Err(error) = result {
-        let _ = writeln!(std::io::stderr(), "tarsier-transcoder: {error:#}");
-        exit(ExitCode::Failed.code());
-    }
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("no picture within {} s", DEADLINE.as_secs())))
 }
 
 fn still(request: &StillRequest) -> anyhow::Result<()> {

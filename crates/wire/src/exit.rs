@@ -15,16 +15,19 @@ pub enum ExitCode {
     NotWritable,
     /// No hub was there for the agreed time; every segment is closed.
     Orphaned,
+    /// This machine has nothing that encodes H.264. Not tried again blindly.
+    NoEncoder,
 }
 
 impl ExitCode {
-    const ALL: [(Self, i32); 6] = [
+    const ALL: [(Self, i32); 7] = [
         (Self::Done, 0),
         (Self::Failed, 1),
         (Self::BadConfig, 3),
         (Self::EngineCannotRead, 10),
         (Self::NotWritable, 5),
         (Self::Orphaned, 11),
+        (Self::NoEncoder, 12),
     ];
 
     /// The number given to the operating system.

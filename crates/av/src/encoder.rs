@@ -1,0 +1,154 @@
+//! What encodes H.264 on this machine, best first, and how each is told to do it without delay.
+//!
+//! Whether one of these works is known only after it has encoded something: libav offers NVENC without a graphics
+//! card and openh264 without its library. What does not belong here: which picture is encoded (`cadence`).
+
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::encoder::video::Encoder;
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::frame::Video as Frame;
+use ffmpeg_next::util::color;
+
+use crate::libav;
+
+/// Large enough for every hardware encoder (NVENC takes nothing narrower than 145 pixels).
+const TRIAL: Shape =
+    Shape { width: 320, height: 192, millifps: 25_000, space: color::Space::BT709 };
+/// An encoder that has said nothing after so many pictures holds them back: of no use for live pictures.
+const TRIAL_PICTURES: i64 = 8;
+/// Bits of a pixel of a second, at most: 2.5 Mbit/s for 1280x720 (guess: what cameras take for it).
+const TENTHS_OF_A_BIT: u32 = 27;
+/// `cadence` asks for keyframes; this many pictures without one only if it does not.
+const LONGEST_GOP_PICTURES: u32 = 600;
+
+/// An encoder of libav, and its own words for: no delay, a keyframe exactly when asked for.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    /// As FFmpeg names it.
+    pub(crate) name: &'static str,
+    /// What it takes from memory.
+    pub(crate) pixel: Pixel,
+    runs_on: RunsOn,
+    options: &'static [(&'static str, &'static str)],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RunsOn {
+    Hardware,
+    Processor,
+}
+
+/// Which encoders may be tried. A driver that crashes takes the whole process with it, before it can say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoders {
+    /// Hardware where it works.
+    Any,
+    /// None that needs a driver.
+    Software,
+}
+
+/// Best first: hardware, then software. Only the last two were ever run; the others were written from documentation.
+pub(crate) static CANDIDATES: [Candidate; 6] = [
+    Candidate {
+        name: "h264_nvenc",
+        pixel: Pixel::NV12,
+        runs_on: RunsOn::Hardware,
+        options: &[
+            ("preset", "p3"),
+            ("tune", "ull"),
+            ("zerolatency", "1"),
+            ("delay", "0"),
+            ("forced-idr", "1"),
+        ],
+    },
+    Candidate {
+        name: "h264_qsv",
+        pixel: Pixel::NV12,
+        runs_on: RunsOn::Hardware,
+        options: &[("preset", "veryfast"), ("async_depth", "1"), ("forced_idr", "1")],
+    },
+    Candidate {
+        name: "h264_videotoolbox",
+        pixel: Pixel::NV12,
+        runs_on: RunsOn::Hardware,
+        options: &[("realtime", "1"), ("prio_speed", "1"), ("allow_sw", "0")],
+    },
+    Candidate {
+        name: "h264_mf",
+        pixel: Pixel::NV12,
+        runs_on: RunsOn::Hardware,
+        options: &[("hw_encoding", "1"), ("scenario", "video_conference")],
+    },
+    Candidate {
+        name: "libx264",
+        pixel: Pixel::YUV420P,
+        runs_on: RunsOn::Processor,
+        options: &[("preset", "ultrafast"), ("tune", "zerolatency"), ("forced-idr", "1")],
+    },
+    Candidate {
+        name: "libopenh264",
+        pixel: Pixel::YUV420P,
+        runs_on: RunsOn::Processor,
+        options: &[("allow_skip_frames", "0"), ("profile", "constrained_baseline")],
+    },
+];
+
+/// What is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) millifps: u32,
+    pub(crate) space: color::Space,
+}
+
+impl Candidate {
+    /// Opens it for pictures of that shape, on so many threads at most.
+    pub(crate) fn open(&self, shape: &Shape, threads: usize) -> Result<Encoder, ffmpeg::Error> {
+        libav::init();
+        let codec =
+            ffmpeg::encoder::find_by_name(self.name).ok_or(ffmpeg::Error::EncoderNotFound)?;
+        let mut encoder = ffmpeg::codec::Context::new_with_codec(codec).encoder().video()?;
+        let bits = shape.width * shape.height / 10 * TENTHS_OF_A_BIT;
+        let bits_per_second = usize::try_from(bits).unwrap_or(usize::MAX);
+        encoder.set_width(shape.width);
+        encoder.set_height(shape.height);
+        encoder.set_format(self.pixel);
+        encoder.set_time_base(ffmpeg::Rational(1, 90_000));
+        let millifps = i32::try_from(shape.millifps).unwrap_or(25_000);
+        encoder.set_frame_rate(Some(ffmpeg::Rational(millifps, 1000)));
+        encoder.set_bit_rate(bits_per_second);
+        encoder.set_max_bit_rate(bits_per_second);
+        encoder.set_max_b_frames(0);
+        encoder.set_gop(LONGEST_GOP_PICTURES);
+        encoder.set_colorspace(shape.space);
+        encoder.set_color_range(color::Range::MPEG);
+        let mut options = ffmpeg::Dictionary::new();
+        options.set("threads", &threads.max(1).to_string());
+        options.set("bufsize", &bits.to_string());
+        for (key, value) in self.options {
+            options.set(key, value);
+        }
+        encoder.open_as_with(codec, options)
+    }
+
+    /// Whether it may be tried, and encodes a few pictures on this machine.
+    pub(crate) fn works(&self, encoders: Encoders) -> bool {
+        if encoders == Encoders::Software && self.runs_on == RunsOn::Hardware {
+            return false;
+        }
+        let Ok(mut encoder) = self.open(&TRIAL, 1) else { return false };
+        for n in 0..TRIAL_PICTURES {
+            let mut picture = Frame::new(self.pixel, TRIAL.width, TRIAL.height);
+            picture.set_pts(Some(n * 3600));
+            if encoder.send_frame(&picture).is_err() {
+                return false;
+            }
+            let mut packet = ffmpeg::Packet::empty();
+            if encoder.receive_packet(&mut packet).is_ok() {
+                return packet.is_key() && packet.size() > 0;
+            }
+        }
+        false
+    }
+}

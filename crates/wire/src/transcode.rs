@@ -1,0 +1,41 @@
+//! What the hub and a live transcoder say to each other, on its standard input and output, in [`crate::framing`].
+//! postcard numbers the variants: append only, never reorder.
+
+use serde::{Deserialize, Serialize};
+use tarsier_types::{Dts, Pts, Ticks, VideoParameters};
+
+/// To the transcoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToTranscoder {
+    /// A run begins: what follows is decodable with these, and begins with a keyframe.
+    Parameters(VideoParameters),
+    /// One picture. Payload: its data, as in [`tarsier_types::AccessUnit::data`].
+    Picture(CodedPicture),
+}
+
+/// From the transcoder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromTranscoder {
+    /// The first message: what it encodes with, as FFmpeg names it.
+    Encoder(String),
+    /// A run begins.
+    Parameters(VideoParameters),
+    /// One picture, H.264. Payload as above. Decoded in the order in which they are shown.
+    Picture(CodedPicture),
+}
+
+/// All about a picture but its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodedPicture {
+    /// Shown at.
+    pub pts: Pts,
+    /// Decoded at.
+    pub dts: Dts,
+    /// Nominal length.
+    pub duration: Ticks,
+    /// Decoding can start here.
+    pub is_keyframe: bool,
+    /// When the last byte of the camera's picture reached the recorder, microseconds since 1970: kept by whoever
+    /// codes it anew.
+    pub arrived_utc_us: i64,
+}
