@@ -34,6 +34,27 @@ pub struct MseRenewal {
     pub token: String,
 }
 
+/// What can be watched live, as in paths: a camera's own streams, and rungs, which are converted to H.264 for who
+/// watches them. The largest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub enum LiveStream {
+    /// Full quality, as the camera sends it.
+    #[serde(rename = "main")]
+    Main,
+    /// Small, as the camera sends it.
+    #[serde(rename = "sub")]
+    Sub,
+    /// Converted, 720 pixels high at most.
+    #[serde(rename = "720p")]
+    P720,
+    /// Converted, 480 pixels high at most.
+    #[serde(rename = "480p")]
+    P480,
+    /// Converted, 360 pixels high at most.
+    #[serde(rename = "360p")]
+    P360,
+}
+
 /// What the server says between the pictures.
 #[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -47,7 +68,7 @@ pub enum MseMessage {
         /// Pixels.
         height: u16,
         /// Which stream is sent (`auto` may move).
-        stream: crate::camera::Stream,
+        stream: LiveStream,
     },
     /// No pictures now; they follow by themselves.
     Waiting {

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tarsier_live::Live;
-use tarsier_live::fanout::StreamId;
-use tarsier_types::{Clock, StreamKind};
+use tarsier_types::{CameraId, Clock, StreamKind};
 use tokio::sync::watch;
 
 use crate::broadcast::{Birth, Broadcast, Change, Look, Refusal, Reload, first_segment};
 use crate::name::FileName;
 use crate::playlist::Rendition;
+
+/// A camera's own streams alone: a player that speaks HTTP decodes what the camera sends, or takes the other one.
+type StreamId = (CameraId, StreamKind);
 
 /// An answer, and the target duration by which others may keep it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +148,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
             clock: self.clock.clone(),
             channels: self.channels.clone(),
             channel: channel.clone(),
+            stream: stream.clone(),
         };
         let (live, stream) = (live.clone(), stream.clone());
         // All of it in the task: who asks may be gone at any await.
@@ -195,12 +198,13 @@ struct Feeding<N> {
     clock: Arc<dyn Clock>,
     channels: Channels<N>,
     channel: Arc<Channel<N>>,
+    stream: StreamId,
 }
 
 impl<N: Clone + PartialEq + Send + Sync + 'static> Feeding<N> {
     async fn run(self, mut watch: tarsier_live::Watch<N>) {
-        let stream = watch.stream().clone();
-        tracing::debug!(camera = %stream.0, stream = %stream.1, "HLS is asked for");
+        let (camera, stream) = &self.stream;
+        tracing::debug!(%camera, %stream, "HLS is asked for");
         loop {
             let deadline = self.channel.broadcast().deadline();
             let left = deadline.since(self.clock.mono());
@@ -211,20 +215,20 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Feeding<N> {
                 }
                 () = tokio::time::sleep(left + Duration::from_millis(1)) => {}
             }
-            if self.is_over(&stream) {
+            if self.is_over() {
                 break;
             }
         }
-        tracing::debug!(camera = %stream.0, stream = %stream.1, "HLS is not asked for any more");
+        tracing::debug!(%camera, %stream, "HLS is not asked for any more");
     }
 
     /// Decided while nobody can find the channel: a question comes before the end, or to a new channel.
-    fn is_over(&self, stream: &StreamId) -> bool {
+    fn is_over(&self) -> bool {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let broadcast = self.channel.broadcast();
         let is_over = broadcast.is_ended() || broadcast.deadline() <= self.clock.mono();
         if is_over {
-            channels.remove(stream);
+            channels.remove(&self.stream);
         }
         is_over
     }

@@ -9,7 +9,7 @@ use tarsier_api::camera::{CameraChange, NewCamera};
 use tarsier_api::event::EventKind;
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_index::{CameraRow, Index, IndexError, PutCameraError, SecretChange};
-use tarsier_live::LiveInput;
+use tarsier_live::{LiveInput, LiveStream};
 use tarsier_types::{CameraId, Gap, GapReason, StreamKind, UtcMs, UtcRange};
 
 use crate::alerts;
@@ -282,7 +282,7 @@ impl Hub {
     async fn end_viewers(&self, camera: &CameraEntry, streams: &[StreamKind]) {
         for stream in streams {
             let why = words::camera_deleted(&camera.name);
-            let stream = (camera.id.clone(), *stream);
+            let stream = (camera.id.clone(), LiveStream::from(*stream));
             self.whep.end_stream(&stream);
             self.sessions.end_stream(&stream);
             self.live.handle(stream, LiveInput::Ended(why)).await;

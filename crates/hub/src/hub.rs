@@ -34,6 +34,7 @@ use crate::machine::Machine;
 use crate::modes::Modes;
 use crate::open_segments::OpenSegments;
 use crate::programs::ChildPrograms;
+use crate::rungs::Rungs;
 use crate::secrets::SecretBox;
 use crate::sessions::Sessions;
 use crate::state::CameraBrain;
@@ -56,6 +57,7 @@ pub(crate) struct Hub {
     pub(crate) guard: Guard,
     pub(crate) supervisor: Supervisor,
     pub(crate) live: Live<Problem>,
+    pub(crate) rungs: Rungs,
     pub(crate) whep: Whep,
     pub(crate) hls: Hls<Problem>,
     /// Known once it was tried to start it.

@@ -28,6 +28,7 @@ mod probing;
 mod programs;
 mod reports;
 mod rtsp;
+mod rungs;
 mod schedule;
 mod secrets;
 mod serve;

@@ -30,6 +30,13 @@ struct OfStream {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRung {
+    camera: String,
+    stream: &'static str,
+    encoder: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfState {
     camera: String,
     state: &'static str,
@@ -68,6 +75,7 @@ pub(crate) async fn text(hub: &Arc<Hub>) -> Result<String, fmt::Error> {
     streams(hub, &mut registry);
     hub.connections.register(&mut registry);
     recorders(hub, &mut registry).await;
+    transcoders(hub, &mut registry);
     alerts(hub, &mut registry);
     ledgers(hub, &mut registry).await;
     let mut encoded = String::new();
@@ -146,6 +154,16 @@ async fn recorders(hub: &Hub, registry: &mut Registry) {
     registry.register("recorder_cpu_ratio", "Of one core", cpu);
     registry.register_with_unit("recorder_resident_memory", "Of its process", Unit::Bytes, rss);
     registry.register("recorder_restarts", "How often it was started again by this hub", restarts);
+}
+
+fn transcoders(hub: &Hub, registry: &mut Registry) {
+    let viewers: Family<OfRung, Gauge> = Family::default();
+    for ((camera, rung), encoder) in hub.rungs.working().iter() {
+        let (stream, encoder) = (rung.name(), encoder.clone());
+        let of = OfRung { camera: camera.to_string(), stream, encoder };
+        viewers.get_or_create(&of).set(i64::from(hub.live.viewers(&(camera.clone(), *rung))));
+    }
+    registry.register("transcoder_viewers", "Who watches what a transcoder makes", viewers);
 }
 
 fn alerts(hub: &Hub, registry: &mut Registry) {

@@ -52,7 +52,7 @@ impl Door<Problem> for HubDoor {
         let (camera, stream) = caller
             .stream(&self.hub, (camera, stream), Right::Live)
             .map_err(|it| refused(&it.into_problem()))?;
-        let stream = (camera.id.clone(), stream);
+        let stream = (camera.id.clone(), stream.into());
         let wanted = Wanted::Stream(stream.clone(), Right::Live);
         let permit = self.hub.sessions.admit(token, wanted);
         let permit = permit.map_err(|why| refused(&words::refused(why)))?;

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use tarsier_api::event::EventKind;
 use tarsier_hls::Hls;
 use tarsier_index::{Index, OpenIndexError, Tier, TierKind};
-use tarsier_live::{Live, Wish};
+use tarsier_live::{Live, LiveStream, Wish};
 use tarsier_supervise::{Programs, Report, Supervisor, SupervisorOptions};
 use tarsier_types::{Clock, SystemClock, UtcMs};
 use tarsier_whep::Whep;
@@ -30,6 +30,7 @@ use crate::journal::{Job, Journal, NewEvent};
 use crate::machine::Machine;
 use crate::modes::{self, Modes};
 use crate::programs::ChildPrograms;
+use crate::rungs::{self, Order, Rungs};
 use crate::secrets::SecretBox;
 use crate::sessions::{RevokedFile, Sessions};
 use crate::stills::Stills;
@@ -144,9 +145,14 @@ pub(crate) async fn build(
     };
     let supervisor = Supervisor::start(options, clock, sender).await?;
     let wishes = supervisor.clone();
+    let (ordering, orders) = mpsc::unbounded_channel();
+    // Whoever takes the orders lives as long as the hub.
+    let order = move |order| drop(ordering.send(order));
     let live = Live::start(Arc::new(clock), move |wish| match wish {
-        Wish::Subscribe((camera, stream)) => wishes.subscribe(&camera, stream),
-        Wish::Unsubscribe((camera, stream)) => wishes.unsubscribe(&camera, stream),
+        Wish::Subscribe((camera, LiveStream::Own(stream))) => wishes.subscribe(&camera, stream),
+        Wish::Unsubscribe((camera, LiveStream::Own(stream))) => wishes.unsubscribe(&camera, stream),
+        Wish::Subscribe((camera, LiveStream::Rung(rung))) => order(Order::Begin((camera, rung))),
+        Wish::Unsubscribe((camera, LiveStream::Rung(rung))) => order(Order::End((camera, rung))),
     });
     let whep = Whep::start(guard.listen(), Arc::new(clock))
         .await
@@ -157,7 +163,7 @@ pub(crate) async fn build(
         journal.event(event);
     }
     let alerts = Alerts::new(&index, &secrets, clock).context("cannot read the alerts")?;
-    let hub = Hub {
+    let hub = Arc::new(Hub {
         clock,
         tz: TimeZone::system(),
         started: clock.utc(),
@@ -183,6 +189,7 @@ pub(crate) async fn build(
         guard,
         supervisor,
         live,
+        rungs: Rungs::new(),
         whep,
         hls: Hls::new(Arc::new(clock)),
         rtsp: OnceLock::new(),
@@ -192,8 +199,9 @@ pub(crate) async fn build(
         alerts,
         blame: Mutex::default(),
         clock_watch: Mutex::default(),
-    };
-    Ok((Arc::new(hub), reports, nudges))
+    });
+    tokio::spawn(rungs::run(hub.clone(), orders));
+    Ok((hub, reports, nudges))
 }
 
 /// A damaged index is set aside: what it held of footage is found again in the files, its cameras in their list.

@@ -16,6 +16,7 @@ mod problems;
 mod restarts;
 mod rights;
 mod rtsp;
+mod rungs;
 mod secrets;
 mod segments;
 mod storage;

@@ -9,19 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tarsier_types::{CameraId, Clock, Mono, ParameterSets, StreamKind};
+use tarsier_types::{CameraId, Clock, Mono, ParameterSets};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::feed::{Feed, FeedInput, FeedOutput, Item, LiveUnit, To};
+use crate::stream::LiveStream;
 use crate::viewer::{Next, Tracks, Viewer};
 
 /// Units that may wait for the task.
 const INPUT_CAPACITY: usize = 1024;
 
 /// A stream of a camera.
-pub type StreamId = (CameraId, StreamKind);
+pub type StreamId = (CameraId, LiveStream);
 
-/// What recorders say about a stream.
+/// What recorders say about a stream, and transcoders of a rung.
 #[derive(Debug)]
 pub enum LiveInput<N> {
     /// A run begins.
@@ -36,7 +37,7 @@ pub enum LiveInput<N> {
     Ended(N),
 }
 
-/// What is wanted from recorders.
+/// What is wanted from recorders and transcoders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Somebody watches this stream.
@@ -94,18 +95,27 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Live<N> {
     }
 
     /// Hands over what a recorder said.
-    pub async fn handle(&self, stream: StreamId, input: LiveInput<N>) {
+    pub async fn handle(
+        &self,
+        (camera, stream): (CameraId, impl Into<LiveStream>),
+        input: LiveInput<N>,
+    ) {
         // The task ends only with the last handle.
-        let _ = self.inputs.send((stream, Input::Live(input))).await;
+        let _ = self.inputs.send(((camera, stream.into()), Input::Live(input))).await;
     }
 
     /// Begins to watch, without sound; ends when the [`Watch`] is dropped.
-    pub async fn watch(&self, stream: StreamId) -> Watch<N> {
+    pub async fn watch(&self, stream: (CameraId, impl Into<LiveStream>)) -> Watch<N> {
         self.watch_tracks(stream, Tracks::Pictures).await
     }
 
     /// Begins to watch; ends when the [`Watch`] is dropped.
-    pub async fn watch_tracks(&self, stream: StreamId, tracks: Tracks) -> Watch<N> {
+    pub async fn watch_tracks(
+        &self,
+        (camera, stream): (CameraId, impl Into<LiveStream>),
+        tracks: Tracks,
+    ) -> Watch<N> {
+        let stream = (camera, stream.into());
         let viewer = self.next_viewer.fetch_add(1, Ordering::Relaxed);
         let mailbox =
             Arc::new(Mailbox { viewer: Mutex::new(Viewer::new(tracks)), filled: Notify::new() });
@@ -118,15 +128,20 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Live<N> {
     }
 
     /// The newest keyframe of a stream that is being watched anyway.
-    pub async fn newest_keyframe(&self, stream: StreamId) -> Option<Keyframe> {
+    pub async fn newest_keyframe(
+        &self,
+        (camera, stream): (CameraId, impl Into<LiveStream>),
+    ) -> Option<Keyframe> {
         let (answer, keyframe) = oneshot::channel();
-        self.inputs.send((stream, Input::Keyframe(answer))).await.ok()?;
+        self.inputs.send(((camera, stream.into()), Input::Keyframe(answer))).await.ok()?;
         keyframe.await.ok().flatten()
     }
 
     /// How many watch a stream.
-    pub fn viewers(&self, stream: &StreamId) -> u32 {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(stream).copied().unwrap_or(0)
+    pub fn viewers(&self, (camera, stream): &(CameraId, impl Into<LiveStream> + Copy)) -> u32 {
+        let stream = (camera.clone(), (*stream).into());
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(&stream).copied().unwrap_or(0)
     }
 }
 
@@ -305,7 +320,7 @@ impl<N: Clone> Watched<N> {
 mod tests {
     use std::sync::atomic::AtomicU64;
 
-    use tarsier_types::UtcMs;
+    use tarsier_types::{StreamKind, UtcMs};
 
     use super::*;
     use crate::viewer::fixtures::{parameters, unit};
@@ -326,7 +341,7 @@ mod tests {
         let live = Live::start(Arc::new(TestClock(AtomicU64::new(0))), move |wish| {
             let _ = sender.send(wish);
         });
-        (live, wishes, (CameraId::new("garden").unwrap(), StreamKind::Sub))
+        (live, wishes, (CameraId::new("garden").unwrap(), StreamKind::Sub.into()))
     }
 
     #[tokio::test]

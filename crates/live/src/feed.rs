@@ -109,6 +109,8 @@ pub struct Feed<N> {
     gop: Vec<Arc<LiveUnit>>,
     gop_bytes: usize,
     notice: Option<N>,
+    /// Why nothing follows, until something does after all.
+    ended: Option<N>,
     outputs: VecDeque<FeedOutput<N>>,
 }
 
@@ -124,6 +126,7 @@ impl<N: Clone> Default for Feed<N> {
             gop: Vec::new(),
             gop_bytes: 0,
             notice: None,
+            ended: None,
             outputs: VecDeque::new(),
         }
     }
@@ -163,6 +166,7 @@ impl<N: Clone + PartialEq> Feed<N> {
             }
             FeedInput::Parameters(parameters) => {
                 self.parameters = Some(Arc::new(parameters));
+                self.ended = None;
                 self.end_run();
             }
             FeedInput::Unit(unit) if unit.is_picture() => self.picture(unit),
@@ -176,6 +180,7 @@ impl<N: Clone + PartialEq> Feed<N> {
             FeedInput::Ended(why) => {
                 self.end_run();
                 self.parameters = None;
+                self.ended = self.is_subscribed.then(|| why.clone());
                 self.deliver(To::All, Item::Ended(why));
             }
             FeedInput::Tick => {
@@ -183,6 +188,7 @@ impl<N: Clone + PartialEq> Feed<N> {
                     self.linger_until = None;
                     self.is_subscribed = false;
                     self.parameters = None;
+                    self.ended = None;
                     self.end_run();
                     self.outputs.push_back(FeedOutput::Unsubscribe);
                 }
@@ -196,6 +202,10 @@ impl<N: Clone + PartialEq> Feed<N> {
         if !self.is_subscribed {
             self.is_subscribed = true;
             self.outputs.push_back(FeedOutput::Subscribe);
+        }
+        if let Some(why) = self.ended.clone() {
+            self.deliver(To::One(viewer), Item::Ended(why));
+            return;
         }
         if let Some(notice) = self.notice.clone() {
             self.deliver(To::One(viewer), Item::Waiting(notice));
@@ -423,5 +433,8 @@ mod tests {
     #[test]
     fn a_deleted_camera_ends_every_viewer() {
         assert_eq!(run("+PKE"), "SIKe(deleted)");
+        assert_eq!(run("+PKE+"), "SIKe(deleted)2:e(deleted)", "who comes later is told as well");
+        assert_eq!(run("+PKE-91+"), "SIKe(deleted)US", "and who comes much later asks anew");
+        assert_eq!(run("E+"), "S", "what ended while nobody watched may be there again");
     }
 }

@@ -7,9 +7,10 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use tarsier_types::{ParameterSets, StreamKind};
+use tarsier_types::ParameterSets;
 
 use crate::fanout::Watch;
+use crate::stream::LiveStream;
 use crate::viewer::{Next, Tracks};
 
 /// A message.
@@ -24,7 +25,7 @@ pub enum MseOut<N> {
         /// Pixels.
         height: u16,
         /// Which stream.
-        stream: StreamKind,
+        stream: LiveStream,
     },
     /// An init segment or a fragment.
     Media(Bytes),
@@ -112,7 +113,7 @@ pub fn can_play(codecs: &[String], rfc6381: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use tarsier_types::{AudioParameters, CameraId, Codec, SystemClock};
+    use tarsier_types::{AudioParameters, CameraId, Codec, StreamKind, SystemClock};
 
     use super::*;
     use crate::fanout::{Live, LiveInput};

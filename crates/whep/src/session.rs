@@ -333,7 +333,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_panicked_takes_no_place_for_ever() {
-        let stream = (CameraId::new("garden").unwrap(), StreamKind::Main);
+        let stream = (CameraId::new("garden").unwrap(), StreamKind::Main.into());
         let (live, _watch) = with_pictures(&stream).await;
         let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
         let whep = whep.unwrap();

@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn stream(name: &str) -> StreamId {
-        (CameraId::new(name).unwrap(), StreamKind::Main)
+        (CameraId::new(name).unwrap(), StreamKind::Main.into())
     }
 
     fn address(port: u16) -> SocketAddr {

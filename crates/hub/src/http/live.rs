@@ -1,4 +1,4 @@
-//! `/live/{camera}/{stream}/mse`: plugs a WebSocket into [`tarsier_live`].
+//! `/live/{camera}/{stream}/mse`: plugs a WebSocket into [`tarsier_live`]; and what can be watched live.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use tarsier_api::live::{MseMessage, MseRenewal, MseRequest};
+use tarsier_api::live::{self, MseMessage, MseRenewal, MseRequest};
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::Right;
 use tarsier_live::fanout::StreamId;
 use tarsier_live::mse::{self, Gone};
-use tarsier_live::{MseOut, MseSink, Tracks};
+use tarsier_live::{LiveStream, MseOut, MseSink, Rung, Tracks};
+use tarsier_types::StreamKind;
 
 use crate::http::answer::{Failure, PathOf};
 use crate::http::rights::{Holder, refused};
@@ -35,7 +36,7 @@ const MAX_REQUEST_BYTES: usize = 16 << 10;
 /// text and with an init segment and fragments as binary messages. It ends with the token, unless the client sends a
 /// later one in time (`MseRenewal`).
 #[utoipa::path(get, path = "/live/{camera}/{stream}/mse", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`")), responses(
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`")), responses(
     (status = 101, description = "Goes on as a WebSocket"),
     (status = 400, body = Problem, description = "No WebSocket was asked for"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -47,7 +48,7 @@ pub(crate) async fn mse(
     PathOf((id, stream)): PathOf<(String, String)>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Live)?;
+    let (camera, stream) = caller.live_stream(&hub, (&id, &stream))?;
     let upgrade = upgrade.map_err(|_| {
         Failure::bad_request(
             "This address speaks WebSocket only.",
@@ -80,6 +81,16 @@ enum Over {
     /// Nobody is there to be told.
     Gone,
     Because(Problem),
+}
+
+fn name_of(stream: LiveStream) -> live::LiveStream {
+    match stream {
+        LiveStream::Own(StreamKind::Main) => live::LiveStream::Main,
+        LiveStream::Own(StreamKind::Sub) => live::LiveStream::Sub,
+        LiveStream::Rung(Rung::P720) => live::LiveStream::P720,
+        LiveStream::Rung(Rung::P480) => live::LiveStream::P480,
+        LiveStream::Rung(Rung::P360) => live::LiveStream::P360,
+    }
 }
 
 async fn serve(hub: Arc<Hub>, viewer: Viewer, mut socket: WebSocket) {
@@ -157,7 +168,7 @@ impl MseSink<Problem> for Socket {
         let words = match message {
             MseOut::Media(bytes) => return self.put(Message::Binary(bytes)).await,
             MseOut::Init { mime, width, height, stream } => {
-                MseMessage::Init { mime, width, height, stream: stream.into() }
+                MseMessage::Init { mime, width, height, stream: name_of(stream) }
             }
             MseOut::Skipped(units) => MseMessage::Skipped { units },
             MseOut::Waiting(problem) => MseMessage::Waiting { problem },

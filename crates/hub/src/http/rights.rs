@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tarsier_api::problem::ProblemCode;
 use tarsier_api::rights::{Claims, Right, Role};
+use tarsier_live::{LiveStream, Rung};
 use tarsier_types::{CameraId, StreamKind};
 
 use crate::config::CameraEntry;
@@ -123,6 +124,21 @@ impl Caller {
             })?;
         covers_stream(&self.claims, kind).map_err(refused)?;
         Ok((camera, kind))
+    }
+
+    /// The same with what can be watched of it now: one of its streams, or a rung, which every camera has.
+    pub(crate) fn live_stream(
+        &self,
+        hub: &Hub,
+        (id, stream): (&str, &str),
+    ) -> Result<(Arc<CameraEntry>, LiveStream), Failure> {
+        if let Some(rung) = Rung::from_name(stream) {
+            let camera = self.camera_for(hub, id, Right::Live)?;
+            covers_stream(&self.claims, rung).map_err(refused)?;
+            return Ok((camera, rung.into()));
+        }
+        let (camera, kind) = self.stream(hub, (id, stream), Right::Live)?;
+        Ok((camera, kind.into()))
     }
 }
 

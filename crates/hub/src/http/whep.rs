@@ -29,7 +29,7 @@ const RETRY_AFTER_SECONDS: &str = "2";
 /// Begins a WebRTC session (WHEP): the body is an SDP offer that wants to receive video. Candidates of the hub are all
 /// in the answer; the viewer's may follow by PATCH, and need not.
 #[utoipa::path(post, path = "/live/{camera}/{stream}/whep", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`")),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`")),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, body = String, content_type = "application/sdp", description = "The answer; `Location` names the session, `ETag` its ICE"),
     (status = 400, body = Problem, description = "The offer cannot be understood"),
@@ -78,7 +78,7 @@ pub(crate) async fn open(
 
 /// More candidates of the viewer (trickle ICE). `If-Match` carries the session's `ETag`.
 #[utoipa::path(patch, path = "/live/{camera}/{stream}/whep/{session}", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
     ("session" = String, Path, description = "From `Location`")),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"), responses(
     (status = 204, description = "Taken"),
@@ -129,7 +129,7 @@ pub(crate) async fn trickle(
 /// Goes on under another token: the one that this request carries. A session ends with its token; a player that hands
 /// over a later one in time sees no break.
 #[utoipa::path(post, path = "/live/{camera}/{stream}/whep/{session}/renew", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
     ("session" = String, Path, description = "From `Location`")), responses(
     (status = 204, description = "The session ends with this token now"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -149,7 +149,7 @@ pub(crate) async fn renew(
 
 /// Ends a session.
 #[utoipa::path(delete, path = "/live/{camera}/{stream}/whep/{session}", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main` or `sub`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
     ("session" = String, Path, description = "From `Location`")), responses(
     (status = 200, description = "Ended"),
     (status = 404, body = Problem, description = "No such session")))]
@@ -176,7 +176,7 @@ pub(crate) async fn session_options() -> impl IntoResponse {
 }
 
 fn of(caller: &Caller, hub: &Hub, id: &str, stream: &str) -> Result<StreamId, Failure> {
-    let (camera, stream) = caller.stream(hub, (id, stream), Right::Live)?;
+    let (camera, stream) = caller.live_stream(hub, (id, stream))?;
     Ok((camera.id.clone(), stream))
 }
 

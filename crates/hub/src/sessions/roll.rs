@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn stream(camera: &str) -> StreamId {
-        (CameraId::new(camera).unwrap(), StreamKind::Main)
+        (CameraId::new(camera).unwrap(), StreamKind::Main.into())
     }
 
     fn live(camera: &str) -> Wanted {

@@ -1,6 +1,7 @@
 //! Brain: whether what a token says covers what is wanted.
 
 use tarsier_api::rights::{Claims, Right};
+use tarsier_live::LiveStream;
 use tarsier_live::fanout::StreamId;
 use tarsier_types::StreamKind;
 
@@ -54,8 +55,15 @@ pub(crate) fn covers_camera(claims: &Claims, camera: &str, right: Right) -> Resu
     }
 }
 
-/// The same for one of its streams.
-pub(crate) fn covers_stream(claims: &Claims, stream: StreamKind) -> Result<(), OutOfScope> {
+/// The same for one of its streams. A rung may be made of the full picture: it is for who may see that.
+pub(crate) fn covers_stream(
+    claims: &Claims,
+    stream: impl Into<LiveStream>,
+) -> Result<(), OutOfScope> {
+    let stream = match stream.into() {
+        LiveStream::Own(kind) => kind,
+        LiveStream::Rung(_) => StreamKind::Main,
+    };
     match &claims.streams {
         Some(streams) if !streams.contains(&stream.into()) => Err(OutOfScope::Stream),
         _ => Ok(()),
@@ -71,14 +79,15 @@ pub(crate) fn covers_all_else(claims: &Claims) -> Result<(), OutOfScope> {
 mod tests {
     use tarsier_api::camera::Stream;
     use tarsier_api::rights::Role;
+    use tarsier_live::Rung;
     use tarsier_types::CameraId;
 
     use super::OutOfScope as No;
     use super::StreamKind::{Main, Sub};
     use super::*;
 
-    fn stream(camera: &str, kind: StreamKind, right: Right) -> Wanted {
-        Wanted::Stream((CameraId::new(camera).unwrap(), kind), right)
+    fn stream(camera: &str, stream: impl Into<LiveStream>, right: Right) -> Wanted {
+        Wanted::Stream((CameraId::new(camera).unwrap(), stream.into()), right)
     }
 
     #[test]
@@ -103,6 +112,8 @@ mod tests {
             (&garden, stream("gate", Main, Right::Live), Err(No::Camera)),
             (&sub, stream("garden", Sub, Right::Playback), Ok(())),
             (&sub, stream("garden", Main, Right::Live), Err(No::Stream)),
+            (&garden, stream("garden", Rung::P360, Right::Live), Ok(())),
+            (&sub, stream("garden", Rung::P360, Right::Live), Err(No::Stream)),
             (&live, stream("garden", Sub, Right::Live), Ok(())),
             (&live, stream("garden", Sub, Right::Playback), Err(No::Right)),
             (&live, stream("gate", Sub, Right::Live), Err(No::Camera)),

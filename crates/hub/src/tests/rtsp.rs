@@ -54,7 +54,7 @@ async fn the_right_to_watch_ends_with_the_token() {
             break admitted;
         }
     };
-    assert_eq!(admitted.stream, (CameraId::new("garden").unwrap(), StreamKind::Main));
+    assert_eq!(admitted.stream, (CameraId::new("garden").unwrap(), StreamKind::Main.into()));
     let ended = tokio::time::timeout(Duration::from_secs(30), admitted.ended).await;
     assert!(ended.is_ok(), "the token has expired long ago");
 }

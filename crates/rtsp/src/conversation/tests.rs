@@ -23,7 +23,7 @@ fn conversation() -> Conversation {
 }
 
 fn stream() -> StreamId {
-    (CameraId::new("garden").unwrap(), StreamKind::Main)
+    (CameraId::new("garden").unwrap(), StreamKind::Main.into())
 }
 
 /// One that was let in, and knows what the stream is made of.

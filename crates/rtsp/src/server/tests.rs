@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use tarsier_live::fanout::StreamId;
 use tarsier_live::{LiveInput, LiveUnit};
 use tarsier_rtp::packets::interleaved;
 use tarsier_types::{
@@ -43,8 +44,8 @@ impl Door<&'static str> for Sesame {
     }
 }
 
-fn stream() -> (CameraId, StreamKind) {
-    (CameraId::new("garden").unwrap(), StreamKind::Main)
+fn stream() -> StreamId {
+    (CameraId::new("garden").unwrap(), StreamKind::Main.into())
 }
 
 struct Running {

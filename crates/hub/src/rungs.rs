@@ -1,0 +1,258 @@
+//! Hands: rungs. A rung is a live stream like the camera's own, made by a transcoder while somebody watches.
+//!
+//! The fan-out tells when a rung begins and ceases to be wanted, as it does for the camera's own streams; here a
+//! task watches the source as any viewer does (a transcoder that is slow loses whole GOPs and slows nobody), and hands
+//! what comes back to the fan-out. However many watch a rung, it is coded once.
+//!
+//! What does not belong here: pictures (`crates/av`), when a rung is wanted (`crates/live`).
+
+mod child;
+mod tries;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tarsier_api::problem::Problem;
+use tarsier_live::viewer::Next;
+use tarsier_live::{LiveInput, LiveStream, LiveUnit, Rung, Watch};
+use tarsier_types::{AccessUnit, CameraId, Clock, ParameterSets, StreamKind, Track, UtcMs};
+use tarsier_wire::{CodedPicture, FromTranscoder, ToTranscoder};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+use self::child::{End, Input, Output, Transcoder};
+use self::tries::{Encoders, Tries};
+use crate::hub::Hub;
+use crate::words;
+
+/// A machine of one core may show two large pictures.
+const LEAST_CORES: usize = 2;
+/// What a core has: one large picture, or four small ones (guess: encoding goes by the pixel, decoding 4K is the exception).
+const WEIGHTS_A_CORE: usize = 4;
+/// A source that is gone while its camera is not: another one may be there.
+const SOURCE_GONE: Duration = Duration::from_secs(1);
+
+/// A rung of a camera.
+pub(crate) type RungId = (CameraId, Rung);
+
+/// What the fan-out wants.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Somebody watches.
+    Begin(RungId),
+    /// Nobody does any more.
+    End(RungId),
+}
+
+/// What is being made, and how much may be.
+pub(crate) struct Rungs {
+    /// Counted in [`weight`]s.
+    places: Semaphore,
+    /// Which encoder each transcoder that is at work uses, as FFmpeg names it.
+    working: Mutex<BTreeMap<RungId, String>>,
+}
+
+impl Rungs {
+    /// As much at once as the machine may be burdened with; each transcoder takes only what recorders leave.
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let weights = cores.max(LEAST_CORES) * WEIGHTS_A_CORE;
+        Self { places: Semaphore::new(weights), working: Mutex::default() }
+    }
+
+    /// All transcoders that are at work now.
+    pub(crate) fn working(&self) -> MutexGuard<'_, BTreeMap<RungId, String>> {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs as long as there are viewers to come. The channel has no bound, because the fan-out must not wait: each order
+/// stands for a first or a last viewer, and is taken at once.
+pub(crate) async fn run(hub: Arc<Hub>, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let mut tasks: HashMap<RungId, JoinHandle<()>> = HashMap::new();
+    while let Some(order) = orders.recv().await {
+        let (id, is_wanted) = match order {
+            Order::Begin(id) => (id, true),
+            Order::End(id) => (id, false),
+        };
+        if let Some(task) = tasks.remove(&id) {
+            task.abort();
+            // Its transcoder is dropped with it, and so killed.
+            let _ = task.await;
+            hub.rungs.working().remove(&id);
+        }
+        if is_wanted {
+            tasks.insert(id.clone(), tokio::spawn(serve(hub.clone(), id)));
+        }
+    }
+}
+
+/// Why there are no more pictures from this transcoder.
+enum Stop {
+    /// The source has ended.
+    Source(Problem),
+    /// The transcoder has.
+    Transcoder(End),
+}
+
+async fn serve(hub: Arc<Hub>, id: RungId) {
+    let mut tries = Tries::default();
+    loop {
+        let (places, weight) = (&hub.rungs.places, weight(id.1));
+        let place = if let Ok(place) = places.try_acquire_many(weight) {
+            Ok(place)
+        } else {
+            tracing::warn!(camera = %id.0, rung = id.1.name(), "too many transcoders; it waits");
+            notice(&hub, &id, words::too_many_transcoders()).await;
+            places.acquire_many(weight).await
+        };
+        let began = hub.clock.mono();
+        let stop = transcode(&hub, &id, tries.encoders()).await;
+        hub.rungs.working().remove(&id);
+        drop(place);
+        match stop {
+            Stop::Source(why) if hub.camera(&id.0).is_none() => {
+                hub.live.handle(id, LiveInput::Ended(why)).await;
+                return;
+            }
+            Stop::Source(_) => tokio::time::sleep(SOURCE_GONE).await,
+            Stop::Transcoder(End::NoEncoder) => {
+                tracing::error!(camera = %id.0, rung = id.1.name(), "nothing here encodes H.264");
+                hub.live.handle(id, LiveInput::Ended(words::no_transcoder())).await;
+                return;
+            }
+            Stop::Transcoder(End::Failed(why)) => {
+                let wait = tries.ended(hub.clock.mono().since(began));
+                tracing::warn!(camera = %id.0, rung = id.1.name(), why, ?wait, "a transcoder ended");
+                notice(&hub, &id, words::transcoder_failed(wait)).await;
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
+/// What it costs, beside others.
+const fn weight(rung: Rung) -> u32 {
+    match rung {
+        Rung::P720 => 4,
+        Rung::P480 => 2,
+        Rung::P360 => 1,
+    }
+}
+
+async fn notice(hub: &Hub, id: &RungId, problem: Problem) {
+    hub.live.handle(id.clone(), LiveInput::Notice(Some(problem))).await;
+}
+
+async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
+    let (camera, rung) = id;
+    let source = source(hub, camera, *rung);
+    let mut transcoder = match Transcoder::start(&hub.programs.transcoder, *rung, encoders) {
+        Ok(transcoder) => transcoder,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Stop::Transcoder(End::NoEncoder);
+        }
+        Err(error) => return Stop::Transcoder(End::Failed(error.to_string())),
+    };
+    tracing::info!(%camera, rung = rung.name(), %source, pid = transcoder.pid(), "a transcoder starts");
+    let mut watch = hub.live.watch((camera.clone(), source)).await;
+    // Both at once: a transcoder that waits until its pictures are taken takes none.
+    let stopped = tokio::select! {
+        stopped = feed(hub, id, &mut watch, &mut transcoder.input) => stopped,
+        taken = take(hub, id, &mut transcoder.output) => {
+            if let Err(error) = taken {
+                tracing::warn!(%camera, rung = rung.name(), %error, "a transcoder is not understood");
+            }
+            None
+        }
+    };
+    match stopped {
+        Some(why) => Stop::Source(why),
+        None => Stop::Transcoder(transcoder.end().await),
+    }
+}
+
+fn source(hub: &Hub, camera: &CameraId, rung: Rung) -> StreamKind {
+    let has_sub = hub.camera(camera).is_some_and(|camera| camera.has(StreamKind::Sub));
+    let statuses = hub.brains().get(camera).map(|brain| brain.stream_statuses(hub.now()));
+    let sub = statuses
+        .into_iter()
+        .flatten()
+        .find(|status| status.is_playing && StreamKind::from(status.stream) == StreamKind::Sub);
+    let height = sub.filter(|_| has_sub).and_then(|sub| sub.video).map(|video| video.height);
+    rung.source(height)
+}
+
+/// Until the source ends (why), or the transcoder takes nothing any more.
+async fn feed(
+    hub: &Hub,
+    id: &RungId,
+    watch: &mut Watch<Problem>,
+    input: &mut Input,
+) -> Option<Problem> {
+    loop {
+        let sent = match watch.next().await {
+            Next::Init(parameters) => {
+                input.send(&ToTranscoder::Parameters(parameters.video.clone()), &[]).await
+            }
+            Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
+                input.send(&ToTranscoder::Picture(coded(&unit)), &unit.unit.data).await
+            }
+            // A rung has no sound yet; and what was left out ends at a keyframe.
+            Next::Unit { .. } | Next::Skipped(_) => Ok(()),
+            Next::Waiting(why) => {
+                notice(hub, id, why).await;
+                Ok(())
+            }
+            Next::Ended(why) => return Some(why),
+        };
+        if sent.is_err() {
+            return None;
+        }
+    }
+}
+
+fn coded(unit: &LiveUnit) -> CodedPicture {
+    CodedPicture {
+        pts: unit.unit.pts,
+        dts: unit.unit.dts,
+        duration: unit.unit.duration,
+        is_keyframe: unit.unit.is_keyframe,
+        arrived_utc_us: unit.arrived_utc_us,
+    }
+}
+
+/// Until the transcoder ends.
+async fn take(hub: &Hub, id: &RungId, output: &mut Output) -> anyhow::Result<()> {
+    while let Some((message, payload)) = output.next().await? {
+        let input = match message {
+            FromTranscoder::Encoder(encoder) => {
+                tracing::info!(camera = %id.0, rung = id.1.name(), encoder, "a transcoder is at work");
+                hub.rungs.working().insert(id.clone(), encoder);
+                continue;
+            }
+            FromTranscoder::Parameters(video) => {
+                LiveInput::Parameters(ParameterSets { video, audio: None })
+            }
+            FromTranscoder::Picture(coded) => LiveInput::Unit(live_unit(coded, payload)),
+        };
+        hub.live.handle((id.0.clone(), LiveStream::Rung(id.1)), input).await;
+    }
+    Ok(())
+}
+
+fn live_unit(coded: CodedPicture, data: Bytes) -> LiveUnit {
+    let unit = AccessUnit {
+        track: Track::Video,
+        pts: coded.pts,
+        dts: coded.dts,
+        duration: coded.duration,
+        is_keyframe: coded.is_keyframe,
+        arrived: UtcMs(coded.arrived_utc_us.div_euclid(1000)),
+        data,
+    };
+    LiveUnit { unit, arrived_utc_us: coded.arrived_utc_us }
+}
