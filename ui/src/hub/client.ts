@@ -16,6 +16,7 @@ import type { CameraTest } from "./generated/CameraTest";
 import type { CameraTestResult } from "./generated/CameraTestResult";
 import type { FootageLock } from "./generated/FootageLock";
 import type { Ledger } from "./generated/Ledger";
+import type { LiveStream } from "./generated/LiveStream";
 import type { MseRenewal } from "./generated/MseRenewal";
 import type { NewCamera } from "./generated/NewCamera";
 import type { NewFootageLock } from "./generated/NewFootageLock";
@@ -84,7 +85,9 @@ export class HubClient {
   session = (): Promise<Session> => this.json("GET", "/api/v1/session");
   renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
   /** A token for one stream and for minutes: one that stands in an address may be read by others. */
-  private streamToken = (id: string, stream: Stream): Promise<Session> => {
+  private streamToken = (id: string, live: LiveStream): Promise<Session> => {
+    // Who may see the full picture may see it converted.
+    const stream: Stream = live === "sub" ? "sub" : "main";
     const body: NewStreamToken = { camera_id: id, stream, right: "live" };
     return this.json("POST", "/api/v1/session/stream", body);
   };
@@ -200,7 +203,7 @@ export class HubClient {
   }
 
   /** A live socket. The token goes along in the address: browsers cannot set headers here. Later ones go as messages. */
-  live(id: string, stream: Stream, events: SocketEvents): { send(text: string): void; close(): void } {
+  live(id: string, stream: LiveStream, events: SocketEvents): { send(text: string): void; close(): void } {
     let socket: WebSocket | null = null;
     let isClosed = false;
     const send = (text: string): void => {
@@ -247,7 +250,7 @@ export class HubClient {
   /** A WebRTC session (WHEP): the hub's answer, and how to end it. */
   async openRtc(
     id: string,
-    stream: Stream,
+    stream: LiveStream,
     offer: string,
     signal: AbortSignal,
   ): Promise<{ answer: string; close: () => void }> {

@@ -1,15 +1,16 @@
 /** What the players need of the hub, bound to a camera and a stream. */
 
+import type { LiveStream } from "./generated/LiveStream";
 import type { Stream } from "./generated/Stream";
 import { HubError, type SocketEvents } from "./client";
 import { hub } from "./store.svelte";
 
-export function liveLink(cameraId: string, stream: Stream) {
+export function liveLink(cameraId: string, stream: LiveStream) {
   return (events: SocketEvents) => hub.client.live(cameraId, stream, events);
 }
 
 /** A WebRTC session; a refusal that a later attempt cannot change is final. */
-export function rtcDoor(cameraId: string, stream: Stream) {
+export function rtcDoor(cameraId: string, stream: LiveStream) {
   return async (offer: string, signal: AbortSignal) => {
     try {
       return { kind: "open", ...(await hub.client.openRtc(cameraId, stream, offer, signal)) } as const;

@@ -164,10 +164,13 @@ export const en = {
   "live.noMseHint":
     "Install the packages gstreamer1.0-plugins-bad and gstreamer1.0-libav, then open Tarsier again.",
   "live.reconnecting": "Reconnecting",
+  "live.converted": "converted to H.264",
   "facts.delay": "Delay",
   "facts.way": "Over",
   "facts.way.webrtc": "WebRTC",
   "facts.way.mse": "Media Source",
+  "facts.converted": "Converted",
+  "facts.convertedTo": "to H.264, {size}",
   "facts.first": "First picture",
   "facts.buffer": "Buffered",
   "facts.target": "Target",

@@ -135,7 +135,8 @@ export class LivePair {
 
   private obey(choice: Choice): void {
     if (this.seen !== "sound") this.seen = choice.shown;
-    for (const [way, isOn] of [["mse", choice.mse] as const, ["webrtc", choice.webrtc] as const]) {
+    // WebRTC first: MSE may say at once that it cannot, and then it matters whether the other one tries.
+    for (const [way, isOn] of [["webrtc", choice.webrtc] as const, ["mse", choice.mse] as const]) {
       if (!isOn) this.end(way);
       else if (!this.lanes.has(way)) this.begin(way);
     }

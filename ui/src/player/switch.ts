@@ -1,28 +1,34 @@
 /**
  * Moves a view from one live stream of a camera to another without a dark moment: the old picture stays until the new
- * one shows its first.
+ * one shows its first. What the browser cannot play is asked for converted.
  *
- * What does not belong here: how a stream is played (`pair`).
+ * What does not belong here: how a stream is played (`pair`), which conversion (`rung`).
  */
 
+import type { LiveStream } from "../hub/generated/LiveStream";
 import type { Stream } from "../hub/generated/Stream";
 import type { SoundState } from "./hearing";
 import type { LiveFacts, LiveState, OpenLiveLink } from "./live";
 import { LivePair } from "./pair";
 import type { OpenRtcDoor } from "./rtc";
+import { rungInsteadOf } from "./rung";
 
 export interface SwitchOptions {
   readonly host: HTMLElement;
-  readonly openMse: (stream: Stream) => OpenLiveLink;
-  readonly openRtc: (stream: Stream) => OpenRtcDoor;
+  readonly openMse: (stream: LiveStream) => OpenLiveLink;
+  readonly openRtc: (stream: LiveStream) => OpenRtcDoor;
   readonly clockOffsetMs: () => number;
-  readonly onState: (state: LiveState, stream: Stream) => void;
-  readonly onFacts?: (facts: LiveFacts, stream: Stream) => void;
+  readonly onState: (state: LiveState, stream: LiveStream) => void;
+  readonly onFacts?: (facts: LiveFacts, stream: LiveStream) => void;
   readonly onSound?: (state: SoundState) => void;
 }
 
 interface Layer {
-  readonly stream: Stream;
+  /** What is to be seen, and what is played for it. */
+  readonly wanted: Stream;
+  readonly stream: LiveStream;
+  /** Why it is not played as the camera sends it; said if the conversion is no better. */
+  readonly refused: LiveState | null;
   readonly player: LivePair;
 }
 
@@ -30,23 +36,25 @@ export class StreamSwitch {
   private readonly o: SwitchOptions;
   private current: Layer | null = null;
   private coming: Layer | null = null;
+  private isMuted = true;
 
   constructor(options: SwitchOptions) {
     this.o = options;
   }
 
   show(stream: Stream, isMuted: boolean): void {
-    if (this.coming && this.coming.stream !== stream) {
+    this.isMuted = isMuted;
+    if (this.coming && this.coming.wanted !== stream) {
       this.drop(this.coming);
       this.coming = null;
     }
     const shown = this.coming ?? this.current;
-    if (shown?.stream === stream) {
+    if (shown?.wanted === stream) {
       shown.player.setMuted(isMuted);
       if (isMuted && this.coming) this.current?.player.hush();
       return;
     }
-    const layer = this.make(stream);
+    const layer = this.make(stream, stream, null);
     layer.player.setMuted(isMuted);
     if (this.current) {
       this.coming = layer;
@@ -68,10 +76,12 @@ export class StreamSwitch {
     this.coming = this.current = null;
   }
 
-  private make(stream: Stream): Layer {
+  private make(wanted: Stream, stream: LiveStream, refused: LiveState | null): Layer {
     const host = document.createElement("span");
     const layer: Layer = {
+      wanted,
       stream,
+      refused,
       player: new LivePair({
         // Its videos come behind the old one's until they have something to show.
         place: this.o.host,
@@ -96,7 +106,9 @@ export class StreamSwitch {
     return layer;
   }
 
-  private changed(layer: Layer, state: LiveState): void {
+  private changed(layer: Layer, told: LiveState): void {
+    if (told.kind === "unsupported" && this.convert(layer, told)) return;
+    const state = told.kind === "unsupported" ? (layer.refused ?? told) : told;
     if (layer === this.coming && state.kind === "playing") {
       this.drop(this.current);
       this.current = layer;
@@ -106,6 +118,22 @@ export class StreamSwitch {
     this.o.host.dataset["state"] = state.kind;
     this.o.host.dataset["stream"] = layer.stream;
     this.o.onState(state, layer.stream);
+  }
+
+  /** Plays the same, converted, in its place; not before the player that says so has had its say. */
+  private convert(layer: Layer, refused: Extract<LiveState, { kind: "unsupported" }>): boolean {
+    const rung = layer.refused ? null : rungInsteadOf(layer.wanted, refused.problem);
+    if (rung === null) return false;
+    queueMicrotask(() => {
+      if (layer !== this.current && layer !== this.coming) return;
+      const converted = this.make(layer.wanted, rung, refused);
+      if (layer === this.coming) this.coming = converted;
+      else this.current = converted;
+      this.drop(layer);
+      converted.player.setMuted(this.isMuted);
+      converted.player.start();
+    });
+    return true;
   }
 
   private copy(from: HTMLElement): void {

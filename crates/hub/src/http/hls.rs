@@ -100,7 +100,7 @@ pub(crate) async fn stream(
     let reload = reload(&params)?;
     refuse_if_stopping(&hub)?;
     let id = (camera.id.clone(), stream);
-    let wanted = Wanted::Stream(id.clone(), Right::Live);
+    let wanted = Wanted::Stream((id.0.clone(), stream.into()), Right::Live);
     let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
     let playlist_then = hub.hls.playlist(&hub.live, &id, reload, &caller.token);
     Ok(match while_allowed(&permit, &camera, playlist_then).await? {
@@ -128,7 +128,7 @@ pub(crate) async fn file(
     let name = FileName::parse(&file).ok_or_else(not_found)?;
     refuse_if_stopping(&hub)?;
     let id = (camera.id.clone(), stream);
-    let wanted = Wanted::Stream(id.clone(), Right::Live);
+    let wanted = Wanted::Stream((id.0.clone(), stream.into()), Right::Live);
     let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
     Ok(match while_allowed(&permit, &camera, hub.hls.file(&id, name)).await? {
         Ok(Answer { body, target }) => media(body, target * 6),

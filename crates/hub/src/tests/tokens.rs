@@ -3,6 +3,7 @@
 use tarsier_api::camera::Stream;
 use tarsier_api::rights::Right;
 use tarsier_live::LiveInput;
+use tarsier_live::fanout::StreamId;
 use tarsier_rtsp::{Door as _, Why};
 
 use super::rights::routes;
@@ -54,8 +55,8 @@ fn transports() -> Vec<(Door, Names, Option<Right>)> {
     ]
 }
 
-fn sub() -> (CameraId, StreamKind) {
-    (CameraId::new("garden").unwrap(), StreamKind::Sub)
+fn sub() -> StreamId {
+    (CameraId::new("garden").unwrap(), StreamKind::Sub.into())
 }
 
 /// What a door says to a token: whether it is let in, and why not.
