@@ -26,6 +26,7 @@ mod sound;
 mod storage;
 mod supervision;
 mod tokens;
+mod transcode;
 mod whep;
 
 use std::time::Duration;

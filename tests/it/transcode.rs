@@ -1,0 +1,149 @@
+//! Cameras whose pictures a browser cannot decode, watched all the same: converted while somebody watches.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use tarsier_demo::{DemoOptions, DemoServer};
+use tarsier_tests::hub::{HubProcess, signal};
+
+use crate::live::Viewer;
+use crate::recording::{stream, until_written};
+use crate::{camera, free_port, hub, journey};
+
+/// The machine may be busy, and a transcoder lets everybody else go first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A camera that sends H.265.
+async fn hevc_camera() -> anyhow::Result<DemoServer> {
+    let films = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/demo/samples");
+    let main = Some(films.join("tiny-hevc-mulaw.mov"));
+    Ok(DemoServer::start(DemoOptions { cameras: 1, main, ..free_port() }).await?)
+}
+
+/// The hub's transcoders that run, by their process numbers.
+fn transcoders(hub: &HubProcess) -> anyhow::Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // A process may end while we look.
+        let Ok(status) = fs::read_to_string(entry.path().join("status")) else { continue };
+        let Ok(arguments) = fs::read_to_string(entry.path().join("cmdline")) else { continue };
+        let is_child = status.lines().any(|line| line == format!("PPid:\t{}", hub.pid()));
+        // A zombie has no arguments.
+        if is_child && arguments.contains("tarsier-transcoder\0live\0") {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+/// Waits until so many run.
+async fn until_transcoders(hub: &HubProcess, count: usize) -> anyhow::Result<Vec<u32>> {
+    let mut look = tokio::time::interval(Duration::from_millis(50));
+    let waiting = async {
+        loop {
+            look.tick().await;
+            let found = transcoders(hub)?;
+            if found.len() == count {
+                return Ok(found);
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.with_context(|| format!("{count} transcoders"))?
+}
+
+/// What the ffprobe program finds in so many messages of a viewer: codec, height, and pictures that could be decoded.
+async fn probed(viewer: &mut Viewer, messages: usize) -> anyhow::Result<String> {
+    let mut film = Vec::new();
+    for _ in 0..messages {
+        film.extend_from_slice(&viewer.bytes().await?);
+    }
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("live.mp4");
+    fs::write(&path, film)?;
+    let output = tokio::process::Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-of", "csv=p=0"])
+        .args(["-show_entries", "stream=codec_name,height,nb_read_frames"])
+        .arg(&path)
+        .output()
+        .await?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success() && errors.trim().is_empty(), "ffprobe: {errors}");
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[test]
+fn an_h265_camera_is_seen_by_who_decodes_h264_alone() {
+    journey(async {
+        let server = hevc_camera().await?;
+        let (_folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Gate")).await?;
+        until_written(&hub, &id, 30).await?;
+        ensure!(transcoders(&hub)?.is_empty(), "nothing is converted for nobody");
+
+        let mut first = Viewer::open(&hub, &id, "720p").await?;
+        let init = first.until_message("init").await?;
+        ensure!(
+            init["mime"].as_str().is_some_and(|mime| mime.starts_with("video/mp4; codecs=\"avc1.")),
+            "{init}"
+        );
+        ensure!(init["stream"] == "720p", "the viewer knows what it sees: {init}");
+        let height = init["height"].as_u64().context("a height")?;
+        ensure!((1..=720).contains(&height), "no higher than asked for: {init}");
+        let found = probed(&mut first, 41).await?;
+        ensure!(found == format!("h264,{height},40"), "each picture is decoded: {found}");
+
+        let mut second = Viewer::open(&hub, &id, "720p").await?;
+        second.until_message("init").await?;
+        second.until_pictures(10).await?;
+        let running = transcoders(&hub)?;
+        ensure!(running.len() == 1, "two viewers share one: {running:?}");
+        let (_, metrics) = hub.get_bytes("/metrics").await?;
+        let metrics = String::from_utf8_lossy(&metrics).into_owned();
+        let line = metrics.lines().find(|line| line.starts_with("tarsier_transcoder_viewers{"));
+        let line = line.with_context(|| format!("who is converted for: {metrics}"))?;
+        ensure!(line.contains("encoder=\"") && line.ends_with(" 2"), "{line}");
+
+        drop((first, second));
+        until_transcoders(&hub, 0).await?;
+        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        ensure!(
+            stream(&status, "main")?["units_lost"] == 0,
+            "the recorder was disturbed: {status}"
+        );
+        server.stop().await;
+        Ok(())
+    });
+}
+
+#[test]
+fn pictures_come_again_after_a_transcoder_was_killed() {
+    journey(async {
+        let server = hevc_camera().await?;
+        let (_folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Yard")).await?;
+        until_written(&hub, &id, 30).await?;
+        let mut viewer = Viewer::open(&hub, &id, "360p").await?;
+        viewer.until_message("init").await?;
+        viewer.until_pictures(10).await?;
+        let killed = until_transcoders(&hub, 1).await?;
+        signal(killed[0], "KILL").await?;
+        let waiting = viewer.until_message("waiting").await?;
+        ensure!(waiting["problem"]["hint"].is_string(), "the viewer is told: {waiting}");
+        viewer.until_message("init").await?;
+        viewer.until_pictures(10).await?;
+        ensure!(until_transcoders(&hub, 1).await? != killed, "another one");
+        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        ensure!(
+            stream(&status, "main")?["units_lost"] == 0,
+            "the recorder was disturbed: {status}"
+        );
+        server.stop().await;
+        Ok(())
+    });
+}
