@@ -42,6 +42,14 @@ fn transcoders(hub: &HubProcess) -> anyhow::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// How far a process lets others go first, as the kernel sees it: the 19th field (`proc_pid_stat(5)`).
+fn niceness(pid: u32) -> anyhow::Result<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is a name in parentheses, which may hold spaces.
+    let (_, rest) = stat.rsplit_once(") ").context("no name")?;
+    Ok(rest.split(' ').nth(16).context("too few fields")?.parse()?)
+}
+
 /// Waits until so many run.
 async fn until_transcoders(hub: &HubProcess, count: usize) -> anyhow::Result<Vec<u32>> {
     let mut look = tokio::time::interval(Duration::from_millis(50));
@@ -103,6 +111,8 @@ fn an_h265_camera_is_seen_by_who_decodes_h264_alone() {
         second.until_pictures(10).await?;
         let running = transcoders(&hub)?;
         ensure!(running.len() == 1, "two viewers share one: {running:?}");
+        let nice = niceness(running[0])?;
+        ensure!(nice == 19, "recorders go first: {nice}");
         let (_, metrics) = hub.get_bytes("/metrics").await?;
         let metrics = String::from_utf8_lossy(&metrics).into_owned();
         let line = metrics.lines().find(|line| line.starts_with("tarsier_transcoder_viewers{"));

@@ -18,6 +18,8 @@ const TRIAL: Shape =
 const TRIAL_PICTURES: i64 = 8;
 /// Bits of a pixel of a second, at most: 2.5 Mbit/s for 1280x720 (guess: what cameras take for it).
 const TENTHS_OF_A_BIT: u32 = 27;
+/// Small pictures want more bits for each pixel (guess: what a sub stream of 320x180 takes to be clean).
+const LEAST_BITS_PER_SECOND: u32 = 400_000;
 /// `cadence` asks for keyframes; this many pictures without one only if it does not.
 const LONGEST_GOP_PICTURES: u32 = 600;
 
@@ -109,7 +111,7 @@ impl Candidate {
         let codec =
             ffmpeg::encoder::find_by_name(self.name).ok_or(ffmpeg::Error::EncoderNotFound)?;
         let mut encoder = ffmpeg::codec::Context::new_with_codec(codec).encoder().video()?;
-        let bits = shape.width * shape.height / 10 * TENTHS_OF_A_BIT;
+        let bits = (shape.width * shape.height / 10 * TENTHS_OF_A_BIT).max(LEAST_BITS_PER_SECOND);
         let bits_per_second = usize::try_from(bits).unwrap_or(usize::MAX);
         encoder.set_width(shape.width);
         encoder.set_height(shape.height);
