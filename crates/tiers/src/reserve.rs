@@ -42,9 +42,10 @@ impl Reserve {
         fs::metadata(&self.path).is_ok_and(|about| about.len() >= self.bytes)
     }
 
-    /// Takes the room, unless it is taken. Where it does not fit, nothing is taken.
-    pub fn take(&self) -> io::Result<()> {
-        if self.is_held() {
+    /// Takes the room, unless it is taken. Where it does not fit, nothing is taken; nor in the place of a disk that was
+    /// pulled out meanwhile, which is asked before and after.
+    pub fn take(&self, is_there: impl Fn() -> bool) -> io::Result<()> {
+        if self.is_held() || !is_there() {
             return Ok(());
         }
         let taken = OpenOptions::new()
@@ -53,7 +54,7 @@ impl Reserve {
             .truncate(true)
             .open(&self.path)
             .and_then(|file| reserve(&file, self.bytes));
-        if taken.is_err() {
+        if taken.is_err() || !is_there() {
             let _ = fs::remove_file(&self.path);
         }
         taken
@@ -85,8 +86,8 @@ mod tests {
         assert_eq!(reserve.bytes(), (200 << 20) / 100);
         assert_eq!(Reserve::new(folder.path(), 1 << 40).bytes(), 256 << 20);
         assert!(!reserve.is_held());
-        reserve.take().unwrap();
-        reserve.take().unwrap();
+        reserve.take(|| true).unwrap();
+        reserve.take(|| true).unwrap();
         assert!(reserve.is_held());
         assert!(reserve.give_up().unwrap() && !reserve.give_up().unwrap());
     }
@@ -97,8 +98,21 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::new(folder.path(), 400 << 20);
-        reserve.take().unwrap();
+        reserve.take(|| true).unwrap();
         let held = fs::metadata(folder.path().join(NAME)).unwrap().blocks() * 512;
         assert!(held >= reserve.bytes(), "{held} bytes of blocks");
+    }
+
+    #[test]
+    fn a_disk_that_is_pulled_out_while_room_is_taken_leaves_nothing_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Reserve::new(folder.path(), 400 << 20);
+        for there in [0, 1] {
+            let asked = std::cell::Cell::new(0);
+            reserve.take(|| asked.replace(asked.get() + 1) < there).unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "there {there} times");
+        }
+        reserve.take(|| true).unwrap();
+        assert!(reserve.is_held());
     }
 }

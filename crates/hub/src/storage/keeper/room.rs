@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tarsier_api::event::EventKind;
 use tarsier_tiers::emergency::{self, Emergency};
 use tarsier_tiers::reserve::Reserve;
-use tarsier_tiers::{Volume, VolumeState};
+use tarsier_tiers::{Volume, VolumeState, volume};
 use tarsier_types::CameraId;
 
 use super::{ASKING, Keeper, NEARLY_FULL};
@@ -20,8 +20,9 @@ impl Keeper {
         }
         let reserve = Reserve::new(&local.root, volume.total_bytes);
         let available = volume.available_bytes;
-        let id = local.id.clone();
+        let (id, root) = (local.id.clone(), local.root.clone());
         self.asked(&local.id, ASKING, move |_| {
+            let is_there = || volume::look(&root, &id) == VolumeState::Writable;
             if available < NEARLY_FULL.min(reserve.bytes() / 4) {
                 match reserve.give_up() {
                     Ok(true) => {
@@ -33,7 +34,7 @@ impl Keeper {
                     }
                 }
             } else if available >= reserve.bytes().saturating_mul(4)
-                && let Err(error) = reserve.take()
+                && let Err(error) = reserve.take(is_there)
             {
                 tracing::warn!(tier = %id, %error, "no reserve for a full disk");
             }
