@@ -113,9 +113,9 @@ impl Scene {
         Ok(Back { at: self.clock.utc(), newest })
     }
 
-    /// The camera is there again: answers how long it took until a picture was recorded. A camera that begins with what
-    /// it has in its buffer may have been recorded from before its return on.
-    async fn until_resumed(&self, back: Back) -> anyhow::Result<i64> {
+    /// Footage begins again: answers how far behind the end of the fault. A camera that begins with what it has in its
+    /// buffer may have been recorded from before its return on.
+    async fn until_recorded(&self, back: Back) -> anyhow::Result<i64> {
         // A new run of the camera begins a new file, however short the outage was.
         let from = back.newest + 1;
         let path = format!("/api/v1/cameras/{}/main/segments?from_utc_ms={from}", self.id);
@@ -123,6 +123,20 @@ impl Scene {
             .until("a file from behind the outage", &path, IN_THE_END, |list| {
                 let newest = starts(list)?.last().copied();
                 newest.filter(|start| *start >= from).map(|start| start - back.at.0)
+            })
+            .await
+    }
+
+    /// The camera is there again and recorded: answers how long it took until its pictures came.
+    async fn until_resumed(&self, back: Back) -> anyhow::Result<i64> {
+        self.until_recorded(back).await?;
+        let path = format!("/api/v1/cameras/{}/status", self.id);
+        self.hub
+            .until("a connection from behind the outage", &path, IN_THE_END, |status| {
+                let connection = &stream(status, "main").ok()?["connection"];
+                let age = connection["connection_age_ms"].as_i64().filter(|age| *age > 0)?;
+                let since = connection["last_seen_utc_ms"].as_i64()? - age;
+                (since >= back.at.0).then_some(since - back.at.0)
             })
             .await
     }
@@ -359,7 +373,7 @@ fn a_camera_that_reboots_is_one_gap_as_long_as_the_outage() {
         scene.lasts(seconds).await;
         let back = scene.back().await?;
         scene.proxy.set(Fault::None);
-        let took = scene.until_resumed(back).await?;
+        let took = scene.until_recorded(back).await?;
         let gaps = scene.check_ledger(&["camera", "network"]).await?;
         let [(start, end)] = gaps[..] else { anyhow::bail!("one gap, not {gaps:?}") };
         ensure!(
