@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -132,6 +132,20 @@ impl HubProcess {
             text.push_str(&std::fs::read_to_string(file.path()).unwrap_or_default());
         }
         text
+    }
+
+    /// Waits until its logs hold that: a line is written a moment after what it tells of can be seen.
+    pub async fn until_logged(&self, words: &str, deadline: Duration) -> anyhow::Result<()> {
+        let search = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(50));
+            while !self.logs().contains(words) {
+                pace.tick().await;
+            }
+        };
+        let found = tokio::time::timeout(deadline, search).await;
+        found.map_err(|_| {
+            anyhow!("not within {deadline:?} in the log: {words}; it is: {}", self.logs())
+        })
     }
 
     /// One request with the admin's token: status and body as JSON (`null` if there is none).

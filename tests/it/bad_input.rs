@@ -182,7 +182,7 @@ fn a_broken_database_is_set_aside_and_cameras_and_footage_are_there_again() {
             (list["items"].as_array()?.len() > kept.len()).then_some(())
         })
         .await?;
-        ensure!(hub.logs().contains("tarsier.db"), "the log names the file");
+        hub.until_logged("tarsier.db", Duration::from_secs(20)).await?;
         server.stop().await;
         Ok(())
     });

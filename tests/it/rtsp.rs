@@ -394,7 +394,7 @@ fn a_hub_whose_rtsp_port_is_taken_goes_on_without_and_says_so() {
         let rtsp = hub.get("/api/v1/system").await?["rtsp"].clone();
         let Some(problem) = rtsp["problem"].as_str() else { bail!("nothing is said: {rtsp}") };
         ensure!(problem.contains(&address) && rtsp["url"].is_null(), "{rtsp}");
-        ensure!(hub.logs().contains("there is no RTSP server"), "nor in the log");
+        hub.until_logged("there is no RTSP server", Duration::from_secs(20)).await?;
         Ok(())
     });
 }

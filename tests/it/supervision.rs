@@ -106,12 +106,8 @@ impl Ward {
         self.until_another(&self.sick, old).await?;
         until_written(&self.hub, &self.sick, 60).await?;
         ensure!(self.pid(&self.well).await? == other, "the other camera's recorder is the same");
-        let log = self.hub.logs();
-        ensure!(
-            log.contains("Sick: the recorder was replaced")
-                && log.contains(&format!("\"rule\":\"{rule}\"")),
-            "the event and the rule {rule} are in the log: {log}"
-        );
+        self.hub.until_logged("Sick: the recorder was replaced", PATIENCE).await?;
+        self.hub.until_logged(&format!("\"rule\":\"{rule}\""), PATIENCE).await?;
         self.close().await
     }
 
@@ -275,8 +271,7 @@ fn a_recorder_that_dies_again_and_again_is_left_alone_for_a_while_and_then_tried
         ward.hub
             .until("it is left alone", recorders, PATIENCE, |list| state(list, "paused"))
             .await?;
-        let log = ward.hub.logs();
-        ensure!(log.contains("Sick: the recorder is unstable"), "it is told once: {log}");
+        ward.hub.until_logged("Sick: the recorder is unstable", PATIENCE).await?;
         ward.hub
             .until("it is tried again", recorders, PATIENCE, |list| state(list, "running"))
             .await?;
@@ -339,13 +334,7 @@ fn a_hub_that_dies_while_a_successor_gets_ready_loses_nothing() {
         let mut ward = Ward::open(json!({ "max_rss_mb": 150 })).await?;
         let old = ward.pid(&ward.sick).await?;
         ward.fall_ill(old, "leak 40")?;
-        let found = async {
-            let mut pace = tokio::time::interval(Duration::from_millis(50));
-            while !ward.hub.logs().contains("\"rule\":\"memory\"") {
-                pace.tick().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, found).await.context("the leak is not found")?;
+        ward.hub.until_logged("\"rule\":\"memory\"", PATIENCE).await?;
         ward.hub.kill().await?;
         ward.hub = HubProcess::start(&ward.folder.path().join("data"), &ward.options).await?;
         ward.until_another(&ward.sick, old).await?;

@@ -149,8 +149,8 @@ async function journey() {
     await session.press("Pause recording");
     await until("the hub is paused", QUICK, async () => (await hub.api("GET", "/api/v1/system")).is_paused);
     await until("the tray says so", QUICK, async () => (await line()) === "Recording is paused");
-    const paused = readFileSync(await session.icon());
-    assert(!recording.equals(paused), "the tray's picture must tell a pause from recording");
+    await until("the tray's picture tells a pause from recording", QUICK, async () =>
+      !recording.equals(readFileSync(await session.icon())));
     await session.press("Resume recording");
     await until("the tray says so", START, async () => (await line()) === "Recording 2 cameras");
   });
@@ -225,8 +225,9 @@ async function journey() {
       session.notifications.find(({ title }) => title.includes("Garden")),
     );
     assert(note.body.length > 0, `it says what to do: ${JSON.stringify(note)}`);
-    assert((await line()) === "Recording 2 of 3 cameras, 1 offline", `the tray says it, too: ${await line()}`);
-    assert(!recording.equals(readFileSync(await session.icon())), "the tray's picture tells it, too");
+    await until("the tray says it, too", QUICK, async () => (await line()) === "Recording 2 of 3 cameras, 1 offline");
+    await until("the tray's picture tells it, too", QUICK, async () =>
+      !recording.equals(readFileSync(await session.icon())));
     await session.click(note);
     await until("the window is seen", QUICK, () => visibleWindows().length > 0);
     await until("its page says which camera has no pictures", QUICK, async () => {
