@@ -163,6 +163,20 @@ pub(crate) fn locks() -> Vec<Vec<u8>> {
     vec![tarsier_tiers::sidecar::to_bytes(&[lock.clone(), lock])]
 }
 
+pub(crate) fn identities() -> Vec<Vec<u8>> {
+    of_texts(&[r#"{"id":"tier-0123456789abcdef","created_utc_ms":1795132800000}"#])
+}
+
+/// Rate, channels, then packets: a time of eight bytes, samples for each channel.
+pub(crate) fn companded_sound() -> Vec<Vec<u8>> {
+    let packet = |stamp: i64| [&stamp.to_be_bytes()[..], &[0xd5; 160]].concat();
+    let begin = |channels| vec![0, 80, channels];
+    vec![
+        [begin(1), packet(0), packet(160), packet(320)].concat(),
+        [begin(2), packet(7_000), packet(0), packet(i64::MAX)].concat(),
+    ]
+}
+
 pub(crate) fn sample_entries() -> Vec<Vec<u8>> {
     let units: Vec<&[u8]> = nal::annex_b_units(HEVC).take(3).collect();
     let hevc = match units[..] {
@@ -228,6 +242,10 @@ pub(crate) fn hls_files() -> Vec<Vec<u8>> {
 
 pub(crate) fn bodies() -> Vec<Vec<u8>> {
     of_texts(&[
+        r#"{"codecs":["avc1.640028","mp4a.40.2"],"sound":true}"#,
+        r#"{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}"#,
+        r#"{"camera_id":"garden","stream":"sub","right":"live"}"#,
+        r#"{"subject":"The neighbour","role":"viewer","cameras":["garden"],"streams":["sub"],"rights":["live"],"ttl_seconds":60}"#,
         r#"{"codecs":["avc1.640028","hvc1.1.6.L93.B0"]}"#,
         r#"{"sub":"a","role":"viewer","cameras":["garden"],"iat":1,"exp":1795205700}"#,
         r#"{"name":"Garden","main":{"url":"rtsp://192.0.2.7/main"},"sub":{"url":"rtsp://192.0.2.7/sub"},

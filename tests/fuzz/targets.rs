@@ -5,8 +5,11 @@ use std::io::Cursor;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tarsier_ingest::g711::Law;
+use tarsier_ingest::sound::Sound;
 use tarsier_segment::{nal, name, read_units, sample_entry, scan, sps};
 use tarsier_tiers::sidecar;
+use tarsier_tiers::volume::Identity;
 use tarsier_types::CameraUrl;
 use tarsier_wire::framing::{decode, encode};
 use tarsier_wire::{ProbeReport, ProbeRequest, RecorderConfig, ToHub, ToRecorder};
@@ -85,6 +88,33 @@ pub(crate) fn nal_units(bytes: &[u8]) {
     assert_eq!(units, again, "no unit is lost on the way");
 }
 
+/// Sound as telephones code it, in packets that say when they were taken.
+pub(crate) fn companded_sound(bytes: &[u8]) {
+    let Some(([high, low, channels], mut rest)) = bytes.split_first_chunk() else { return };
+    let rate_hz = u32::from(u16::from_be_bytes([*high, *low])) * 100;
+    for law in [Law::A, Law::Mu] {
+        let Some(mut sound) = Sound::new(law, rate_hz, u16::from(*channels)) else { return };
+        let (mut blocks, mut packets) = (0, 0);
+        while let Some((stamp, behind)) = rest.split_first_chunk() {
+            let (packet, behind) = behind.split_at(behind.len().min(160));
+            blocks += sound.push(i64::from_be_bytes(*stamp), packet).len();
+            packets += 1;
+            rest = behind;
+        }
+        // Silence for at most a second takes the place of what is missing.
+        let most = packets * (rate_hz as usize + 160) / 512 + packets;
+        assert!(blocks <= most, "{blocks} blocks of {packets} packets");
+    }
+}
+
+/// What makes a folder or a bucket a tier.
+pub(crate) fn identity(bytes: &[u8]) {
+    if let Ok(identity) = serde_json::from_slice::<Identity>(bytes) {
+        let again = serde_json::to_vec(&identity).expect("plain fields are JSON");
+        assert_eq!(serde_json::from_slice::<Identity>(&again).ok(), Some(identity));
+    }
+}
+
 /// The path of a file in a tier, a folder or a bucket.
 pub(crate) fn footage_path(bytes: &[u8]) {
     if let Ok((camera, stream, start)) = name::parse(&text(bytes)) {
@@ -129,7 +159,12 @@ pub(crate) fn hls_file(bytes: &[u8]) {
 
 /// What clients send in a body or over a WebSocket, and the claims of a token.
 pub(crate) fn api_bodies(bytes: &[u8]) {
-    let _ = serde_json::from_slice::<tarsier_api::live::MseRequest>(bytes);
+    if let Ok(request) = serde_json::from_slice::<tarsier_api::live::MseRequest>(bytes) {
+        let _ = tarsier_live::mse::can_play(&request.codecs, "avc1.640028");
+    }
+    let _ = serde_json::from_slice::<tarsier_api::live::MseRenewal>(bytes);
+    let _ = serde_json::from_slice::<tarsier_api::rights::NewToken>(bytes);
+    let _ = serde_json::from_slice::<tarsier_api::rights::NewStreamToken>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::rights::Claims>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::camera::NewCamera>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::camera::CameraChange>(bytes);
