@@ -250,13 +250,7 @@ async fn manifests(bucket: &Bucket) -> Result<ByDay, ManifestError> {
     while let Some(object) = listed.try_next().await? {
         let bytes = bucket.read(&object.key).await?;
         match serde_json::from_slice::<Manifest>(&bytes) {
-            Ok(manifest) if manifest.version == VERSION => {
-                let (camera, stream) = (manifest.camera.clone(), manifest.stream);
-                for segment in manifest.segments.iter().filter_map(|entry| new(entry, &manifest)) {
-                    let day = Day::of(camera.clone(), stream, segment.start);
-                    known.entry(day).or_default().insert(segment.start, segment);
-                }
-            }
+            Ok(manifest) if manifest.version == VERSION => note(&manifest, &mut known),
             // Its objects are read instead.
             Ok(newer) => {
                 tracing::warn!(key = object.key, version = newer.version, "of a newer version");
@@ -267,7 +261,29 @@ async fn manifests(bucket: &Bucket) -> Result<ByDay, ManifestError> {
     Ok(known)
 }
 
+fn note(manifest: &Manifest, known: &mut ByDay) {
+    for segment in manifest.segments.iter().filter_map(|entry| new(entry, manifest)) {
+        let day = Day::of(manifest.camera.clone(), manifest.stream, segment.start);
+        known.entry(day).or_default().insert(segment.start, segment);
+    }
+}
+
+/// What a row says, if it can be true: one that the index refuses would cost the others, too. Of one that cannot, the
+/// object itself is asked.
 fn new(entry: &Entry, manifest: &Manifest) -> Option<NewSegment> {
+    let day = Ticks::from_millis(DAY_MS).0;
+    let is_span = |ticks: i64| (0..=day).contains(&ticks);
+    let is_within = |offset: u64, bytes: u32| {
+        offset.checked_add(u64::from(bytes)).is_some_and(|end| end <= entry.size_bytes)
+    };
+    let can_be = is_span(entry.duration_ticks)
+        && i64::try_from(entry.size_bytes).is_ok()
+        && entry.parts.iter().all(|(offset, bytes, start, duration, _)| {
+            is_within(*offset, *bytes) && is_span(*start) && is_span(*duration)
+        });
+    if !can_be {
+        return None;
+    }
     let hash = |text: &Option<String>| {
         text.as_ref()
             .and_then(|text| blake3::Hash::from_hex(text).ok())
@@ -304,4 +320,132 @@ async fn read(bucket: &Bucket, key: &str, start: UtcMs) -> Result<Option<NewSegm
     let bytes = bucket.read(key).await?;
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     Ok(NewSegment::read(start, size, &mut Cursor::new(&bytes)).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use tarsier_index::{Tier, TierKind};
+    use tarsier_segment::sample_entry;
+    use tarsier_types::VideoParameters;
+
+    use super::*;
+
+    /// 2026-11-20T20:15:00Z
+    const START: UtcMs = UtcMs(1_795_205_700_000);
+
+    fn entry() -> Entry {
+        Entry {
+            start_utc_ms: START.0,
+            duration_ticks: 900_000,
+            size_bytes: 4000,
+            is_torn: false,
+            hash: Some("ab".repeat(32)),
+            chain: Some("cd".repeat(32)),
+            parameters: 0,
+            init_bytes: 1000,
+            units: 250,
+            continues: true,
+            parts: vec![(1000, 2000, 0, 450_000, 1), (3000, 1000, 450_000, 450_000, 1)],
+        }
+    }
+
+    fn of(segments: Vec<Entry>) -> Manifest {
+        let sps = [0x67, 66, 0, 31, 0xac];
+        let video = VideoParameters {
+            codec: tarsier_types::Codec::H264,
+            rfc6381: "avc1.42001f".to_owned(),
+            width: 64,
+            height: 64,
+            nominal_millifps: Some(25_000),
+            sample_entry: sample_entry::avc1(&sps, &[0x68, 0xee, 1], 64, 64),
+        };
+        let parameters = vec![ParameterSets { video, audio: None }];
+        let camera = CameraId::new("garden").unwrap();
+        Manifest { version: VERSION, camera, stream: StreamKind::Main, parameters, segments }
+    }
+
+    fn index() -> (tempfile::TempDir, Index) {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::open(&folder.path().join("tarsier.db")).unwrap();
+        let tier =
+            Tier { id: "bucket".into(), root: "s3://footage".into(), kind: TierKind::ObjectStore };
+        index.put_tier(&tier).unwrap();
+        (folder, index)
+    }
+
+    /// As a restoration does it with objects that are all there; how many segments are new.
+    fn restored(index: &Index, bytes: &[u8]) -> u64 {
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(bytes) else { return 0 };
+        let mut known = ByDay::new();
+        note(&manifest, &mut known);
+        known.into_iter().fold(0, |new, (day, segments)| {
+            let segments: Vec<NewSegment> = segments.into_values().collect();
+            let stored =
+                index.restore_segments("bucket", &day.camera, day.stream, &segments, START);
+            new + stored.expect("the index takes it").0
+        })
+    }
+
+    fn bytes(manifest: &Manifest) -> Vec<u8> {
+        serde_json::to_vec(manifest).unwrap()
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_true_costs_the_other_segments_of_the_bucket_nothing() {
+        let wrong = |change: fn(&mut Entry)| {
+            let mut entry = Entry { start_utc_ms: START.0 + 10_000, ..entry() };
+            change(&mut entry);
+            entry
+        };
+        let day = Ticks::from_millis(DAY_MS).0;
+        for (what, wrong) in [
+            ("longer than a day", wrong(|entry| entry.duration_ticks = i64::MAX)),
+            ("of less than no length", wrong(|entry| entry.duration_ticks = -900_000)),
+            ("larger than any disk", wrong(|entry| entry.size_bytes = u64::MAX)),
+            ("a part beyond the end", wrong(|entry| entry.parts[1].0 = 3001)),
+            ("a part without an end", wrong(|entry| entry.parts[1].0 = u64::MAX)),
+            ("a part of another year", wrong(|entry| entry.parts[1].2 = i64::MAX)),
+            ("a part that lasts for ever", wrong(|entry| entry.parts[0].3 = i64::MAX)),
+            ("a part from before", wrong(|entry| entry.parts[0].2 = i64::MIN)),
+        ] {
+            let (_folder, index) = index();
+            assert_eq!(restored(&index, &bytes(&of(vec![entry(), wrong]))), 1, "{what}");
+        }
+        let (_folder, index) = index();
+        let longest = wrong(|entry| entry.start_utc_ms += 1);
+        let longest = Entry { duration_ticks: day, ..longest };
+        assert_eq!(restored(&index, &bytes(&of(vec![entry(), longest]))), 2, "a day may be whole");
+    }
+
+    #[test]
+    fn whatever_a_manifest_says_the_index_takes_what_is_left_of_it() {
+        let (_folder, index) = index();
+        let mut torn = Entry { is_torn: true, hash: None, ..entry() };
+        torn.start_utc_ms += 10_000;
+        let seeds = [bytes(&of(vec![entry()])), bytes(&of(vec![torn, entry()]))];
+        let restore = |bytes: &[u8]| {
+            restored(&index, bytes);
+        };
+        tarsier_fuzz::fuzz(restore, &seeds);
+    }
+
+    #[test]
+    fn whatever_a_list_of_locks_says_the_index_takes_what_is_left_of_it() {
+        let (_folder, index) = index();
+        let lock = tarsier_index::Lock {
+            id: "l1".into(),
+            camera: CameraId::new("garden").unwrap(),
+            range: UtcRange::new(START, START.plus_millis(60_000)),
+            note: "the parcel".into(),
+            created: START,
+        };
+        let nameless = tarsier_index::Lock { id: String::new(), ..lock.clone() };
+        let seeds = [sidecar::to_bytes(&[lock.clone()]), sidecar::to_bytes(&[nameless, lock])];
+        let take = |bytes: &[u8]| {
+            let Ok(locks) = sidecar::from_bytes(bytes) else { return };
+            index.put_locks(&locks).expect("the index takes it");
+        };
+        tarsier_fuzz::fuzz(take, &seeds);
+        assert_eq!(index.locks().unwrap().iter().filter(|lock| lock.id == "l1").count(), 1);
+    }
 }

@@ -83,8 +83,10 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Lock>, serde_json::Error> {
         note: row.note,
         created: UtcMs(row.created_utc_ms),
     };
-    // A span without an end would lock nothing and break the index's rules.
-    Ok(list.locks.into_iter().filter(|row| row.start_utc_ms < row.end_utc_ms).map(lock).collect())
+    // A span without an end would lock nothing; it and a lock without a name break the index's rules, and would cost the
+    // others.
+    let can_be = |row: &Row| row.start_utc_ms < row.end_utc_ms && !row.id.is_empty();
+    Ok(list.locks.into_iter().filter(can_be).map(lock).collect())
 }
 
 /// Keeps the list in a tier, unless it is there already.
