@@ -26,6 +26,9 @@ use crate::sound::{Sound, SoundFrame};
 /// A sound stream that has not told its parameters by so many pictures is left out.
 const PICTURES_WITHOUT_SOUND: usize = 75;
 
+/// Sound that comes before any picture goes nowhere: it is not gathered for ever (a minute of it).
+const MOST_WITHOUT_PICTURES: usize = 3000;
+
 /// Whether both tracks count from one zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Zero {
@@ -156,6 +159,9 @@ impl Assembly {
 
     fn advance(&mut self, is_over: bool) {
         if let Some(burst) = &self.burst {
+            if burst.dating().is_none() && self.gathered.len() >= MOST_WITHOUT_PICTURES {
+                self.gathered.clear();
+            }
             let Some(dating) = burst.dating().filter(|_| is_over) else { return };
             let sound_tells = self.sound.as_ref().is_none_or(|track| track.parameters().is_some());
             if !sound_tells && self.pictures_gathered < PICTURES_WITHOUT_SOUND {
@@ -316,3 +322,6 @@ fn rescale(value: i64, to: i64, from: i64) -> i64 {
     let (value, to, from) = (i128::from(value), i128::from(to), i128::from(from.max(1)));
     i64::try_from((value * to * 2 + from).div_euclid(from * 2)).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

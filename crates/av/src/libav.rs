@@ -63,13 +63,18 @@ struct Timebase {
     denominator: i64,
 }
 
+/// No time is beyond this (1500 years): a container may say what it likes, and sums of some must stay within 64 bits.
+const MOST_TICKS: i64 = 1 << 52;
+
 impl Timebase {
     /// The one conversion to our ticks, rounded to the nearest.
     fn ticks(self, value: i64) -> i64 {
         let scaled =
             i128::from(value) * i128::from(self.numerator) * i128::from(Ticks::PER_SECOND) * 2;
         let denominator = i128::from(self.denominator.max(1));
-        i64::try_from((scaled + denominator).div_euclid(denominator * 2)).unwrap_or(i64::MAX)
+        let ticks = (scaled + denominator).div_euclid(denominator * 2);
+        let most = i128::from(MOST_TICKS);
+        i64::try_from(ticks.clamp(-most, most)).expect("it lies between the two")
     }
 }
 
@@ -257,6 +262,42 @@ fn codec_of(id: Id) -> Option<Codec> {
 }
 
 #[cfg(test)]
+impl RawPacket {
+    /// As libav hands it on, in ticks of the container.
+    pub(crate) fn with_stamps(self, pts: Option<i64>, dts: Option<i64>) -> Self {
+        let timebase = Timebase { numerator: 1, denominator: 90_000 };
+        let ticks = |stamp: Option<i64>| stamp.map(|stamp| timebase.ticks(stamp));
+        Self { pts: ticks(pts), dts: ticks(dts), ..self }
+    }
+}
+
+#[cfg(test)]
+impl StreamFacts {
+    /// A stream of which only that is known.
+    pub(crate) fn of_kind(
+        kind: StreamMedium,
+        codec: Codec,
+        extradata: Bytes,
+        millifps: Option<u32>,
+    ) -> Self {
+        Self {
+            index: 0,
+            kind,
+            codec: Some(codec),
+            codec_name: codec.name().to_owned(),
+            extradata,
+            width: 64,
+            height: 64,
+            sample_rate_hz: 0,
+            channels: 0,
+            millifps,
+            reorder_depth: 0,
+            timebase: Timebase { numerator: 1, denominator: 90_000 },
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -272,11 +313,10 @@ mod tests {
             2090,
             "2089.8 rounds up"
         );
-        assert_eq!(
-            Timebase { numerator: 1, denominator: 1 }.ticks(i64::MAX),
-            i64::MAX,
-            "no overflow"
-        );
+        let seconds = Timebase { numerator: 1, denominator: 1 };
+        for (value, most) in [(i64::MAX, MOST_TICKS), (i64::MIN, -MOST_TICKS)] {
+            assert_eq!(seconds.ticks(value), most, "sums of it overflow nothing");
+        }
     }
 
     #[test]

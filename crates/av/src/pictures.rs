@@ -23,6 +23,9 @@ use crate::stamps::{Stamp, Stamps, Told};
 
 /// After so many keyframes without a split picture, a packet counts as a whole picture.
 const LEARN_KEYFRAMES: u32 = 3;
+/// A larger one does not end: what was gathered of it goes out as damaged (guess: several times the largest that a camera
+/// of 8K makes).
+const MAX_PICTURE_BYTES: usize = 32 << 20;
 /// Ticks of a picture at 25 pictures a second, until the stream tells (guess).
 const GUESSED_DURATION: i64 = 3600;
 
@@ -208,6 +211,8 @@ struct NalStream {
     /// NAL units before the first slice of the next picture.
     before: Vec<Bytes>,
     pending: Option<Pending>,
+    /// Bytes in both.
+    held: usize,
     splits: Splits,
     has_begun: bool,
 }
@@ -239,6 +244,7 @@ impl NalStream {
             sets,
             before: Vec::new(),
             pending: None,
+            held: 0,
             splits: Splits::Learning { keyframes: 0 },
             has_begun: false,
         }
@@ -258,9 +264,17 @@ impl NalStream {
             NalKind::Slice { first, random_access } => Some((first, random_access)),
             _ => None,
         });
+        self.held += packet.data.len();
+        let mut whole: Vec<Pending> = Vec::new();
+        if self.held > MAX_PICTURE_BYTES {
+            self.held = packet.data.len();
+            self.before.clear();
+            whole
+                .extend(self.pending.take().map(|endless| Pending { is_corrupt: true, ..endless }));
+        }
         let Some((first, random_access)) = first_slice else {
             self.before.extend(units);
-            return Vec::new();
+            return whole;
         };
         if let Some(pending) = &mut self.pending
             && (!first || (packet.pts.is_some() && packet.pts == pending.told.pts))
@@ -271,9 +285,9 @@ impl NalStream {
             pending.is_corrupt |= packet.is_corrupt;
             pending.is_keyframe |= packet.is_keyframe;
             pending.came = came;
-            return Vec::new();
+            return whole;
         }
-        let mut whole: Vec<Pending> = self.pending.take().into_iter().collect();
+        whole.extend(self.pending.take());
         if !first {
             // Belongs to a picture that is gone already, or was never begun.
             self.splits = Splits::Always;
@@ -281,6 +295,7 @@ impl NalStream {
         let is_keyframe = packet.is_keyframe || random_access;
         let mut all = std::mem::take(&mut self.before);
         all.extend(units);
+        self.held = all.iter().map(Bytes::len).sum();
         let pending = Pending {
             told: told(packet),
             is_keyframe,

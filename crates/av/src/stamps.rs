@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 
-/// So many pictures wait for a time at most; real encoders reorder over 16 at most (ITU-T H.264 section A.3.1).
+/// Real encoders reorder over 16 at most (ITU-T H.264 section A.3.1).
+const MAX_REORDER: u32 = 16;
+/// So many pictures wait for a time at most.
 const MAX_WAITING: usize = 32;
 
 /// Times of a picture in ticks of 1/90 000 s, as the container told them.
@@ -42,7 +44,7 @@ impl<T> Stamps<T> {
     pub(crate) fn new(nominal_duration: i64, reorder_depth: u32) -> Self {
         Self {
             nominal_duration: nominal_duration.max(1),
-            reorder_depth: i64::from(reorder_depth),
+            reorder_depth: i64::from(reorder_depth.min(MAX_REORDER)),
             last: None,
             waiting: Vec::new(),
             ready: VecDeque::new(),

@@ -213,3 +213,26 @@ fn the_size_of_a_jpeg_is_in_its_frame_header() {
     assert_eq!(jpeg_size(&jpeg[..10]), None, "cut short");
     assert_eq!(jpeg_size(b"no picture"), None);
 }
+
+#[test]
+fn a_picture_that_never_ends_or_never_begins_does_not_fill_the_memory() {
+    let (facts, _) = facts(true);
+    let mut pictures = Pictures::new(&facts).unwrap();
+    assert_eq!(show(&mut pictures, [packet(&[IDR], 0, true)]), "");
+    let held = |pictures: &Pictures| {
+        let Kind::Nal(stream) = &pictures.kind else { panic!("H.264") };
+        let pending = stream.pending.iter().flat_map(|pending| &pending.units);
+        stream.before.iter().chain(pending).map(Bytes::len).sum::<usize>()
+    };
+    let slice = [SECOND_SLICE, &[7; 1 << 20]].concat();
+    let (sei, mut shown) = ([&[0x06][..], &[7; 1 << 20]].concat(), String::new());
+    for (unit, what) in [(slice, "slices of one picture"), (sei, "no picture at all")] {
+        for n in 0..100 {
+            shown += &show(&mut pictures, [packet(&[&unit], n * 3600 + 1, false)]);
+            assert!(held(&pictures) <= MAX_PICTURE_BYTES + 100, "{what}: {}", held(&pictures));
+        }
+    }
+    assert!(shown.starts_with("P!K") && shown.contains("!p"), "damaged, and said to be: {shown}");
+    let recovers = [packet(&[IDR], 900_000, true), packet(&[SLICE], 903_600, false)];
+    assert!(show(&mut pictures, recovers).contains('K'), "what comes then is as good as ever");
+}
