@@ -224,4 +224,60 @@ mod tests {
         assert_eq!(packet[12..], [0xff, 0xf8].repeat(16), "big-endian");
         assert!(format.cut(&AccessUnit { data: Bytes::new(), ..unit }).is_empty(), "a torn one");
     }
+
+    /// Tracks of a camera as it tells them, and a unit of it: each piece after its length.
+    fn pieces(bytes: &[u8]) -> [Bytes; 3] {
+        let mut rest = bytes;
+        [0, 1, 2].map(|_| {
+            let Some((length, behind)) = rest.split_first_chunk() else { return Bytes::new() };
+            let length = usize::from(u16::from_be_bytes(*length)).min(behind.len());
+            let (piece, behind) = behind.split_at(length);
+            rest = behind;
+            Bytes::copy_from_slice(piece)
+        })
+    }
+
+    #[test]
+    fn whatever_a_camera_codes_its_description_is_whole_and_its_units_are_cut() {
+        let seed = |audio: AudioParameters, unit: &[u8]| {
+            let pieces = [&fixtures::video(77).sample_entry[..], &audio.sample_entry, unit];
+            let length = |piece: &[u8]| u16::try_from(piece.len()).unwrap().to_be_bytes();
+            pieces.iter().flat_map(|piece| [&length(piece), *piece].concat()).collect::<Vec<u8>>()
+        };
+        let seeds = [
+            seed(fixtures::aac(), &[0, 0, 0, 3, 0x65, 1, 2]),
+            seed(fixtures::g711(), &frame(&[-8; 16])),
+        ];
+        let check = |bytes: &[u8]| {
+            let [video, audio, data] = pieces(bytes);
+            for (codec, sound) in [(Codec::H264, Codec::Aac), (Codec::Hevc, Codec::Flac)] {
+                let (sample_entry, channels) = (video.clone(), 1 + u16::from(data.len() % 2 == 0));
+                let video = VideoParameters { codec, sample_entry, ..fixtures::video(77) };
+                let sample_entry = audio.clone();
+                let audio =
+                    AudioParameters { codec: sound, channels, sample_entry, ..fixtures::aac() };
+                let Ok(description) = Description::of(&video, Some(&audio)) else { continue };
+                let text = crate::sdp::describe(&description, [127, 0, 0, 1].into());
+                assert!(text.lines().all(|line| line.as_bytes().get(1) == Some(&b'=')), "{text}");
+                for (track, format) in &description.tracks {
+                    let unit = AccessUnit {
+                        track: *track,
+                        pts: Pts(0),
+                        dts: Dts(0),
+                        duration: Ticks(3600),
+                        is_keyframe: true,
+                        arrived: UtcMs(0),
+                        data: data.clone(),
+                    };
+                    for piece in format.cut(&unit) {
+                        let mut out = Vec::new();
+                        let patch = Patch { channel: 0, sequence: 0, timestamp: 0, ssrc: 0 };
+                        piece.packets.write(patch, &mut out);
+                        assert_eq!(interleaved(&out).count(), piece.packets.count());
+                    }
+                }
+            }
+        };
+        tarsier_fuzz::fuzz(check, &seeds);
+    }
 }

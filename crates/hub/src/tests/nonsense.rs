@@ -106,16 +106,21 @@ fn nonsense(method: &Method, path: &str, token: &str, rng: &mut StdRng) -> Reque
     request.body(body).unwrap()
 }
 
-#[tokio::test]
-async fn nonsense_at_any_route_is_refused_in_words_and_never_our_fault() {
+async fn with_garden() -> Running {
     let running = start().await;
     running.add("Garden").await;
-    let token = running.token(Role::Admin, None);
     for kind in StreamKind::ALL {
         // Nobody waits for pictures when it is known why none come.
         let why = LiveInput::Notice(Some(crate::words::no_pictures_yet()));
-        running.hub.live.handle((CameraId::new("garden").unwrap(), kind), why).await;
+        running.hub.live.handle((garden(), kind), why).await;
     }
+    running
+}
+
+#[tokio::test]
+async fn nonsense_at_any_route_is_refused_in_words_and_never_our_fault() {
+    let running = with_garden().await;
+    let token = running.token(Role::Admin, None);
     let mut rng = StdRng::seed_from_u64(4);
     for (method, path) in routes() {
         // These do what they say.
@@ -138,4 +143,55 @@ async fn nonsense_at_any_route_is_refused_in_words_and_never_our_fault() {
     }
     let answer = running.admin(Method::GET, "/api/v1/status", None).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}
+
+/// A path with its query, then headers, each in a line.
+fn heads() -> Vec<Vec<u8>> {
+    let heads: [&str; 9] = [
+        "/live/garden/main/index.m3u8?_HLS_msn=7&_HLS_part=3&_HLS_skip=YES",
+        "/live/garden/index.m3u8?token=a.b.c",
+        "/live/garden/sub/hls/19aff00-part-7.m4s",
+        "/live/garden/720p/mse\nupgrade: websocket\nconnection: upgrade\nsec-websocket-version: 13\n\
+         sec-websocket-key: AQIDBAUGBwgJCgsMDQ4PEA==\norigin: http://127.0.0.1:8787",
+        "/api/v1/events?after=12\nlast-event-id: 9223372036854775807\naccept: text/event-stream",
+        "/api/v1/events\nlast-event-id: -1",
+        "/api/v1/cameras/garden/main/vod.m3u8?from_utc_ms=1795205700000&to_utc_ms=1795205760000",
+        "/api/v1/cameras/garden/main/segments/1795205700000.mp4\nrange: bytes=0-99\nif-range: \"x\"",
+        "/api/v1/cameras/garden/timeline?from_utc_ms=0&to_utc_ms=1795205760000&max_spans=100",
+    ];
+    heads.iter().map(|head| head.as_bytes().to_vec()).collect()
+}
+
+/// What a client may write there; nothing if it is no HTTP.
+fn head(bytes: &[u8], token: &str) -> Option<Request<Body>> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let uri = axum::http::Uri::try_from(lines.next()?).ok()?;
+    let mut request = Request::builder().uri(uri).header(header::HOST, HOST);
+    request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    for line in lines {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..colon], line[colon + 1..].trim_ascii());
+    }
+    request.body(Body::empty()).ok()
+}
+
+#[test]
+fn whatever_stands_in_the_head_of_a_request_is_refused_in_words_and_never_our_fault() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let running = runtime.block_on(with_garden());
+    let token =
+        running.hub.sessions.issue(Grant::everything("test"), Duration::from_secs(86_400)).0;
+    let ask = |bytes: &[u8]| {
+        let _ = running.hub.sessions.check(&String::from_utf8_lossy(bytes));
+        let Some(request) = head(bytes, &token) else { return };
+        let path = request.uri().path();
+        let is_api = ["/api/v1/", "/live/"].iter().any(|at| path.starts_with(at));
+        let answer = runtime.block_on(running.send(request));
+        assert_ne!(answer.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", answer.text());
+        if is_api && (answer.status.is_client_error() || answer.status.is_server_error()) {
+            assert_eq!(answer.content_type, "application/problem+json", "{}", answer.text());
+        }
+    };
+    tarsier_fuzz::fuzz(ask, &heads());
+    drop(running);
 }

@@ -153,6 +153,90 @@ fn a_stream_that_rtp_does_not_carry_is_refused_by_name() {
     assert!(response.body.contains("av01.0.08M.08"), "{}", response.body);
 }
 
+/// Answers as the hands do, where `t` is the one good token; whether somebody was let in now.
+fn answered(conversation: &mut Conversation, request: &Request, ports: Option<(u16, u16)>) -> bool {
+    let mut is_let_in = false;
+    let answer = match conversation.question(request) {
+        Some(question) if question.token != "t" => {
+            let words = "No.".to_owned();
+            conversation.refused(&Refused { why: Why::Unauthorized, words })
+        }
+        question => {
+            if let Some(question) = question {
+                is_let_in = true;
+                conversation.admitted(question, stream());
+            }
+            if conversation.undescribed(request).is_some() {
+                assert_eq!(conversation.described(Ok(description(&aac()))), None);
+            }
+            let ports = ports.filter(|_| conversation.wants_ports(request));
+            conversation.handle(request, ports)
+        }
+    };
+    let mut out = Vec::new();
+    answer.response.write(Some("1"), &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, answer.response.body);
+    let lines = 3 + answer.response.headers.len() + usize::from(!body.is_empty());
+    assert_eq!(head.lines().count(), lines, "nobody smuggles a line in: {head}");
+    is_let_in
+}
+
+fn check_stage(conversation: &mut Conversation, was_let_in: bool) {
+    assert!(was_let_in || conversation.stage() == Stage::Stranger);
+    assert!(was_let_in || conversation.sender().is_none(), "nothing for strangers");
+}
+
+/// All that a client sends.
+fn whole_sessions() -> Vec<Vec<u8>> {
+    let requests = [
+        ("DESCRIBE", "?token=t", "Accept: application/sdp\r\n"),
+        ("SETUP", "/track1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"),
+        (
+            "SETUP",
+            "/track2",
+            "Transport: RTP/AVP;unicast;client_port=5000-5001\r\nSession: ABCD\r\n",
+        ),
+        (
+            "SETUP",
+            "/track2?token=t",
+            "Transport: RTP/AVP/TCP;unicast\r\nAuthorization: Basic YTp0\r\n",
+        ),
+        ("PLAY", "/", "Session: ABCD;timeout=60\r\n$\x01\0\x01a"),
+        ("PAUSE", "", "Session: ABCD\r\n"),
+        ("GET_PARAMETER", "", "Session: ABCD\r\nContent-Length: 2\r\n\r\nab"),
+        ("TEARDOWN", "", "Session: ABCD\r\n"),
+    ];
+    let text = |(method, behind, headers): &(&str, &str, &str)| {
+        format!("{method} {URI}{behind} RTSP/1.0\r\nCSeq: 1\r\n{headers}\r\n")
+    };
+    let all: Vec<String> = requests.iter().map(text).collect();
+    vec![all.concat().into_bytes(), all[..3].concat().into_bytes(), all[3].clone().into_bytes()]
+}
+
+#[test]
+fn whatever_bytes_a_client_sends_the_answers_are_whole_and_nothing_is_sent_without_a_token() {
+    tarsier_fuzz::fuzz(
+        |bytes| {
+            let (mut conversation, mut was_let_in) = (conversation(), false);
+            let mut rest = bytes;
+            loop {
+                rest = match parse(rest) {
+                    Ok(Incoming::Skip(used)) => &rest[used..],
+                    Ok(Incoming::Request(request, used)) => {
+                        was_let_in |= answered(&mut conversation, &request, Some((6000, 6001)));
+                        check_stage(&mut conversation, was_let_in);
+                        &rest[used..]
+                    }
+                    Ok(Incoming::Incomplete) | Err(_) => return,
+                };
+            }
+        },
+        &whole_sessions(),
+    );
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 500, ..Default::default() })]
 
@@ -174,32 +258,8 @@ proptest::proptest! {
             let headers: String = headers.into_iter().filter(|header| header.len() > 2).collect();
             let text = format!("{method} {uri} RTSP/1.0\r\nCSeq: 1\r\n{headers}\r\n");
             let Ok(Incoming::Request(request, _)) = parse(text.as_bytes()) else { continue };
-            let answer = match conversation.question(&request) {
-                Some(question) if question.token != "t" => {
-                    let words = "No.".to_owned();
-                    conversation.refused(&Refused { why: Why::Unauthorized, words })
-                }
-                question => {
-                    if let Some(question) = question {
-                        was_let_in = true;
-                        conversation.admitted(question, stream());
-                    }
-                    if conversation.undescribed(&request).is_some() {
-                        assert_eq!(conversation.described(Ok(description(&aac()))), None);
-                    }
-                    let ports = ports.filter(|_| conversation.wants_ports(&request));
-                    conversation.handle(&request, ports)
-                }
-            };
-            let mut out = Vec::new();
-            answer.response.write(Some("1"), &mut out);
-            let text = String::from_utf8(out).unwrap();
-            let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            assert_eq!(body, answer.response.body);
-            let lines = 3 + answer.response.headers.len() + usize::from(!body.is_empty());
-            assert_eq!(head.lines().count(), lines, "nobody smuggles a line in: {head}");
-            assert!(was_let_in || conversation.stage() == Stage::Stranger);
-            assert!(was_let_in || conversation.sender().is_none(), "nothing for strangers");
+            was_let_in |= answered(&mut conversation, &request, ports);
+            check_stage(&mut conversation, was_let_in);
         }
     }
 }
