@@ -72,6 +72,21 @@ impl Seat {
     }
 }
 
+#[cfg(test)]
+impl Seat {
+    /// Of somebody who is alone.
+    pub(crate) fn taken() -> Self {
+        let guests = Arc::new(Guests::default());
+        let (handle, _) = oneshot::channel();
+        let number = lock(&guests).come([127, 0, 0, 1].into(), handle).expect("there is room");
+        Self { guests, number }
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        lock(&self.guests).is_known(self.number)
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         lock(&self.guests).leave(self.number);

@@ -145,4 +145,31 @@ mod tests {
             last = unit.dts;
         }
     }
+
+    #[test]
+    fn a_pause_of_the_camera_is_no_leave_to_jump() {
+        let mut pace = Pace::default();
+        let mut last = Pts(0);
+        for (n, seconds) in (0..).zip([0, 2, 602, 604]) {
+            let ticks = seconds * Ticks::PER_SECOND;
+            let mut unit = AccessUnit {
+                track: Track::Video,
+                pts: Pts(ticks),
+                dts: Dts(ticks),
+                duration: Ticks(3_600),
+                is_keyframe: true,
+                arrived: UtcMs(0),
+                data: Bytes::new(),
+            };
+            let at = UtcMs(seconds * 1_000 + if n == 0 { 0 } else { 5_000 });
+            pace.follow(&mut unit, at);
+            if n == 0 {
+                pace.begin(&unit, UtcMs(0));
+            }
+            let shift = unit.pts - Pts(ticks);
+            assert!((shift - (last - Pts(0))).0 <= 91, "{shift:?} after {seconds} s");
+            last = Pts(shift.0);
+        }
+        assert!(last.0 > 200, "it goes on behind it: {last:?}");
+    }
 }

@@ -141,6 +141,10 @@ mod tests {
         }
     }
 
+    fn to_usize(number: i64) -> usize {
+        usize::try_from(number).unwrap()
+    }
+
     /// At once, or when it is taken.
     fn at_once(taken: i64) -> i64 {
         taken.max(0)
@@ -221,6 +225,34 @@ mod tests {
             settling.is_over(UtcMs(CONNECTED + came))
         });
         assert!(over.is_some_and(|over| over <= 500), "over after {over:?} ms");
+    }
+
+    #[test]
+    fn b_frames_that_are_far_behind_what_they_refer_to_do_not_prolong_it() {
+        // Four of them between two others: sent when the later one was taken, one behind the other.
+        let mut settling = Settling::new(UtcMs(CONNECTED));
+        let shown = |n: i64| {
+            if n == 0 { 0 } else { [5, 1, 2, 3, 4][to_usize((n - 1) % 5)] + (n - 1) / 5 * 5 }
+        };
+        let over = (0..100).find_map(|n: i64| {
+            let came = if n == 0 { 0 } else { (n + 4) * 40 };
+            settling.push(unit(Track::Video, shown(n) * 40, came, 100));
+            settling.is_over(UtcMs(CONNECTED + came)).then_some(came)
+        });
+        assert!(over.is_some_and(|over| over <= 900), "over after {over:?} ms");
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_on_a_restless_network_is_not_waited_for() {
+        let mut settling = Settling::new(UtcMs(CONNECTED));
+        let over = (0..200).map(|n| n * 40).find(|media| {
+            let late = media * 7 % 1_000;
+            let set_by = if *media < 1_000 { 0 } else { -3_600_000 };
+            let came = media + late + set_by;
+            settling.push(unit(Track::Video, *media, came, 100));
+            settling.is_over(UtcMs(CONNECTED + came))
+        });
+        assert!(over.is_some_and(|over| over <= 2 * LONGEST_MS), "over after {over:?} ms");
     }
 
     #[test]

@@ -131,3 +131,115 @@ impl Taken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tarsier_types::{Dts, Ticks};
+
+    use super::*;
+
+    const ZERO: UtcMs = UtcMs(1_700_000_000_000);
+
+    fn unit(track: Track, media_ms: i64, came_ms: i64) -> AccessUnit {
+        let ticks = Ticks::from_millis(media_ms).0;
+        AccessUnit {
+            track,
+            pts: Pts(ticks),
+            dts: Dts(ticks),
+            duration: Ticks::from_millis(40),
+            is_keyframe: track == Track::Audio || media_ms % 11_000 == 0,
+            arrived: ZERO.plus_millis(came_ms),
+            data: Bytes::new(),
+        }
+    }
+
+    fn picture(media_ms: i64, came_ms: i64) -> AccessUnit {
+        unit(Track::Video, media_ms, came_ms)
+    }
+
+    /// A run whose pictures come when they are taken, settled by its first half second.
+    fn taken() -> Taken {
+        let mut taken = Taken::default();
+        taken.begin(ZERO);
+        for n in 0..12 {
+            assert_eq!(taken.hold(picture(n * 40, n * 40)), None);
+        }
+        assert!(taken.has_settled(ZERO.plus_millis(480)) && taken.settle().len() == 12);
+        taken
+    }
+
+    /// Pictures each half second from `from` to `to` seconds, on a clock that was set by `set_by_ms`; where the line broke
+    /// and where it began anew, in milliseconds of media time.
+    fn changes(taken: &mut Taken, from: i64, to: i64, set_by_ms: i64) -> Vec<(i64, Change)> {
+        let media = (from * 2..to * 2).map(|half| half * 500);
+        let change = |media| {
+            let (_, change) = taken.place(&picture(media, media + set_by_ms), false)?;
+            (change != Change::None).then_some((media, change))
+        };
+        media.filter_map(change).collect()
+    }
+
+    #[test]
+    fn a_line_that_nothing_was_said_by_is_put_right_and_another_is_not() {
+        let late = || {
+            let mut taken = Taken::default();
+            taken.begin(ZERO.plus_millis(500));
+            assert_eq!(taken.hold(picture(0, 500)), None);
+            taken.settle();
+            taken
+        };
+        let mut said = late();
+        let (at, change) = said.place(&picture(40, 40), false).unwrap();
+        assert_eq!((at, change), (ZERO.plus_millis(540), Change::None), "files know the old line");
+        let mut unsaid = late();
+        let (at, change) = unsaid.place(&picture(40, 40), true).unwrap();
+        assert_eq!((at, change), (ZERO.plus_millis(40), Change::Moved { by_ms: -500 }));
+        assert_eq!(unsaid.lateness().millis(), 0, "what was late by the old line is not by this");
+        let (_, change) = unsaid.place(&picture(80, 180), true).unwrap();
+        assert_eq!(change, Change::None, "late pictures move nothing");
+    }
+
+    #[test]
+    fn a_set_clock_breaks_the_line_once_and_the_next_keyframe_begins_it_anew() {
+        for set_by in [-3_600_000, 3_600_000] {
+            let mut taken = taken();
+            assert_eq!(changes(&mut taken, 1, 31, 0), [], "the clock is right");
+            let broken = changes(&mut taken, 31, 200, set_by);
+            let [(broke_at, Change::Broken), (anew_at, Change::Anew)] = broken[..] else {
+                panic!("{set_by}: {broken:?}")
+            };
+            assert_eq!(anew_at % 11_000, 0, "a keyframe");
+            assert!((1..=11_000).contains(&(anew_at - broke_at)), "the next one: {broken:?}");
+            let (at, _) = taken.place(&picture(200_000, 200_000 + set_by), false).unwrap();
+            assert!(at.millis_since(ZERO.plus_millis(200_000 + set_by)).abs() <= 1, "by the clock");
+            assert!(taken.lateness().millis().abs() <= 1, "{:?}", taken.lateness());
+        }
+    }
+
+    #[test]
+    fn a_step_explains_one_hole_and_not_the_next() {
+        let mut taken = taken();
+        taken.step_is_told();
+        changes(&mut taken, 1, 100, 3_600_000);
+        assert_eq!(taken.step(), Step::Done);
+        taken.step_is_told();
+        assert_eq!(taken.step(), Step::No, "what is missing later, the camera has not sent");
+        changes(&mut taken, 100, 200, 0);
+        assert_eq!(taken.step(), Step::Done, "and a second step is one, too");
+    }
+
+    #[test]
+    fn sound_is_no_witness_of_how_late_pictures_are() {
+        let mut taken = Taken::default();
+        taken.begin(ZERO);
+        for n in 0..12 {
+            taken.hold(picture(n * 40, n * 40 + if n == 0 { 0 } else { 30 }));
+            taken.hold(unit(Track::Audio, n * 40 + 700, n * 40));
+        }
+        taken.settle();
+        assert_eq!(taken.lateness().millis(), 0, "and not that it came 700 ms too early");
+        let (at, change) = taken.place(&unit(Track::Audio, 2_000, 100), true).unwrap();
+        assert_eq!((at, change), (ZERO.plus_millis(2_000), Change::None));
+    }
+}

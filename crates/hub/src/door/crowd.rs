@@ -72,6 +72,11 @@ impl<H> Crowd<H> {
         self.guests.remove(&number);
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_known(&self, number: u64) -> bool {
+        self.guests.get(&number).is_some_and(|guest| guest.standing == Standing::Known)
+    }
+
     fn make_room(&mut self, may_go: impl Fn(&Guest<H>) -> bool) -> Result<(), Full> {
         let goes = |guest: &Guest<H>| guest.standing == Standing::Stranger && may_go(guest);
         let oldest = self.guests.iter().find(|(_, guest)| goes(guest)).map(|(number, _)| *number);

@@ -82,6 +82,25 @@ async fn all_that_a_playlist_names_is_there_for_its_token_alone() {
 }
 
 #[tokio::test]
+async fn a_token_for_one_stream_is_offered_no_other() {
+    let running = start().await;
+    running.with_live().await;
+    let away = words::problem(tarsier_api::problem::ProblemCode::Offline, "It is away.", "Wait");
+    let sub = (garden(), StreamKind::Sub);
+    running.hub.live.handle(sub, LiveInput::Notice(Some(away))).await;
+    let offered = async |stream| {
+        let grant =
+            Grant { role: Role::Viewer, streams: Some(vec![stream]), ..Grant::everything("test") };
+        let token = running.hub.sessions.issue(grant, Duration::from_secs(600)).0;
+        running.ask(Some(&token), Method::GET, "/live/garden/index.m3u8", None).await
+    };
+    let main = offered(tarsier_api::camera::Stream::Main).await;
+    assert!(main.text().contains("main/index.m3u8"), "{}", main.text());
+    let sub = offered(tarsier_api::camera::Stream::Sub).await;
+    sub.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "offline", "the other one is away");
+}
+
+#[tokio::test]
 async fn a_reload_is_answered_or_refused_in_words() {
     let running = start().await;
     running.with_live().await;

@@ -74,6 +74,50 @@ async fn a_viewer_changes_nothing_and_sees_only_his_cameras() {
 }
 
 #[tokio::test]
+async fn an_administrator_of_one_camera_or_stream_changes_nothing() {
+    let running = start().await;
+    running.add("Garden").await;
+    let everything = || Grant::everything("test");
+    let cameras = Some(vec!["garden".to_owned()]);
+    let streams = Some(vec![tarsier_api::camera::Stream::Main]);
+    for (what, grant) in [
+        ("for one camera", Grant { cameras, ..everything() }),
+        ("for one stream", Grant { streams, ..everything() }),
+    ] {
+        let token = running.hub.sessions.issue(grant, Duration::from_secs(600)).0;
+        for (method, path) in routes() {
+            let is_change = method != Method::GET && path.starts_with("/api/v1/");
+            let is_for_all = path.contains("/session");
+            if (is_change && !is_for_all) || ["/metrics", "/api/v1/tokens"].contains(&path.as_str())
+            {
+                let asked = format!("{method} {path} with a token {what}");
+                let answer = running.ask(Some(&token), method, &path, Some(json!({}))).await;
+                answer.assert_problem(StatusCode::FORBIDDEN, "forbidden", &asked);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_known_by_a_good_token_and_by_no_other() {
+    let running = start().await;
+    let seat = Arc::new(crate::door::Seat::taken());
+    let knock = async |token: &str| {
+        let request = Request::builder().uri("/api/v1/session").header(header::HOST, HOST);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let request = request.extension(seat.clone()).body(Body::empty()).unwrap();
+        running.send(request).await.status
+    };
+    let expired = running.hub.sessions.issue(Grant::everything("test"), Duration::ZERO).0;
+    for bad in ["", "forged", expired.as_str()] {
+        assert_eq!(knock(bad).await, StatusCode::UNAUTHORIZED);
+        assert!(!seat.is_known(), "{bad:?} makes a stranger stay where others need the room");
+    }
+    assert_eq!(knock(&running.token(Role::Viewer, None)).await, StatusCode::OK);
+    assert!(seat.is_known(), "whoever watches is not sent away by a crowd");
+}
+
+#[tokio::test]
 async fn foreign_pages_get_nothing() {
     let running = start().await;
     let token = running.token(Role::Admin, None);

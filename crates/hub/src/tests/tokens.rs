@@ -9,7 +9,7 @@ use tarsier_rtsp::{Door as _, Why};
 use super::rights::routes;
 use super::*;
 use crate::rtsp::HubDoor;
-use crate::sessions::{Ending, RevokedFile, Sessions, Wanted};
+use crate::sessions::{Ending, Refused, RevokedFile, Sessions, Wanted};
 use crate::tokens::{TokenError, Tokens};
 use crate::words;
 
@@ -192,6 +192,35 @@ async fn a_token_for_a_stream_is_made_of_a_session_and_goes_with_it() {
     assert_eq!(ending, Ok(Ending::Revoked));
     let renewed = running.ask(Some(&session), Method::POST, "/api/v1/session", None).await;
     renewed.assert_problem(StatusCode::UNAUTHORIZED, "unauthorized", "it is not renewed either");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_under_a_good_token_and_by_its_own_address_alone() {
+    let running = with_garden().await;
+    let sessions = &running.hub.sessions;
+    let (token, claims) = sessions.issue(garden(), Duration::from_secs(600));
+    let permit = sessions.admit(&token, Wanted::Stream(sub(), Right::Live)).unwrap();
+    let revoked = running.grant(garden());
+    let id = sessions.check(&revoked).unwrap().jti;
+    sessions.revoke(&id).await.unwrap();
+    let expired = sessions.issue(garden(), Duration::ZERO).0;
+    let forged = Tokens::new(&[9; 32]).issue(garden(), running.hub.now(), PATIENCE).0;
+    for (what, token, why) in [
+        ("revoked", &revoked, TokenError::Revoked),
+        ("expired", &expired, TokenError::Expired),
+        ("of another hub", &forged, TokenError::Forged),
+    ] {
+        let refused = Err(Refused::Token(why));
+        assert_eq!(permit.prolong(token), refused, "by a WebSocket, with a token {what}");
+        assert_eq!(sessions.prolong(permit.id(), &sub(), token), refused, "by WHEP, {what}");
+    }
+    let main: StreamId = (sub().0, StreamKind::Main.into());
+    let good = running.grant(garden());
+    let elsewhere = sessions.prolong(permit.id(), &main, &good);
+    assert_eq!(elsewhere, Err(Refused::NoSession), "that address shows another stream");
+    assert!(!permit.has_ended(), "what was refused ends nothing");
+    sessions.revoke(&claims.jti).await.unwrap();
+    assert!(permit.has_ended(), "and its own token does");
 }
 
 #[tokio::test]
