@@ -34,6 +34,26 @@ it("tries lost sound again, ever more rarely, and as at first after a good time"
   expect(retriedAfter(hearing, 270_000)).toBe(10_000);
 });
 
+it("gives sound that was heard for a moment no new beginning, and who asks again one", () => {
+  const hearing = new Hearing();
+  hearing.want(true);
+  hearing.picture(0);
+  expect(retriedAfter(hearing, 5000)).toBe(10_000);
+  hearing.picture(15_000);
+  expect(retriedAfter(hearing, 20_000), "five seconds are no good time").toBe(30_000);
+  hearing.want(false);
+  hearing.want(true);
+  expect(retriedAfter(hearing, 60_000)).toBe(10_000);
+});
+
+it("tries every five minutes at the least", () => {
+  const hearing = new Hearing();
+  hearing.want(true);
+  let waited = 0;
+  for (let loss = 0; loss < 12; loss++) waited = retriedAfter(hearing, loss * 1e6);
+  expect(waited).toBe(300_000);
+});
+
 it("waits for a click where the browser wants one", () => {
   const hearing = new Hearing();
   hearing.want(true);
