@@ -51,6 +51,8 @@ macro_rules! for_each_exported_type {
         $visit!($crate::problem::Problem);
         $visit!($crate::rights::Session);
         $visit!($crate::rights::NewStreamToken);
+        $visit!($crate::rights::NewToken);
+        $visit!($crate::rights::TokenItem);
         $visit!($crate::supervision::Supervision);
         $visit!($crate::system::System);
         $visit!($crate::system::Storage);

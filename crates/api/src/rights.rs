@@ -55,6 +55,9 @@ pub struct Claims {
     pub iat: i64,
     /// Good until, seconds since 1970.
     pub exp: i64,
+    /// However it is renewed, not good beyond that; seconds since 1970. It may be renewed for ever if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<i64>,
 }
 
 /// `GET /api/v1/session`: who am I; `POST /api/v1/session` and below: the same with a fresh `token`.
@@ -95,7 +98,7 @@ pub struct NewStreamToken {
 }
 
 /// `POST /api/v1/tokens`: a token to hand on.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Whom it is for, as shown in lists and in the log.
@@ -111,12 +114,12 @@ pub struct NewToken {
     /// Only for this; for all that the role may do if absent.
     #[serde(default)]
     pub rights: Option<Vec<Right>>,
-    /// How long it is good for, 1 to 315360000 (ten years).
+    /// How long it is good for, 1 to 315360000 (ten years). What is renewed of it is not good for longer.
     pub ttl_seconds: u32,
 }
 
-/// `GET /api/v1/tokens`: a token that was used since the hub started, and is good still.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// `GET /api/v1/tokens`: a token that was handed on, or used since the hub started, and is good still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 pub struct TokenItem {
     /// Names the grant; it is revoked by this.
     pub id: String,
@@ -130,10 +133,17 @@ pub struct TokenItem {
     pub streams: Option<Vec<Stream>>,
     /// Only for this.
     pub rights: Option<Vec<Right>>,
+    /// Good from, by what was seen of it.
+    #[ts(type = "number")]
+    pub issued_utc_ms: i64,
     /// Good until, by what was seen of it: it may have been renewed since.
+    #[ts(type = "number")]
     pub expires_utc_ms: i64,
-    /// When somebody used it last.
-    pub used_utc_ms: i64,
+    /// Its holder may have it renewed, again and again; it ends when he does not.
+    pub is_renewable: bool,
+    /// When somebody used it last; absent if nobody did since the hub started.
+    #[ts(type = "number | null")]
+    pub used_utc_ms: Option<i64>,
     /// What goes on under it now: live streams, questions that wait, streams of events.
     pub running: u32,
 }

@@ -4,6 +4,7 @@
 //! DATA/tarsier.db   the index            DATA/logs/        tarsierd.log and older ones
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
 //! DATA/revoked.json 0600; tokens that are good for nothing any more
+//! DATA/given.json   0600; what the tokens say that were handed on
 //! DATA/cameras.json 0600; what a new index is given if that one is lost
 //! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity, locks.json its locks,
 //!                   tarsier-reserve holds room for a full disk, .moving/ has unfinished copies
@@ -15,6 +16,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::platform;
 
 /// Why a data folder cannot be used; each variant is something else to do.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +97,10 @@ impl DataDir {
 
     pub(crate) fn revoked(&self) -> PathBuf {
         self.root.join("revoked.json")
+    }
+
+    pub(crate) fn given(&self) -> PathBuf {
+        self.root.join("given.json")
     }
 
     pub(crate) fn logs(&self) -> PathBuf {
@@ -207,7 +214,7 @@ fn tier_identity(tier: &Path, now_utc_ms: i64) -> Result<String, OpenDataDirErro
     Ok(tier.id)
 }
 
-/// Writes a whole file for this user only, or leaves the old one.
+/// Writes a whole file for this user only, or leaves the old one. What is written is there after a power cut.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // tempfile makes it 0600.
@@ -215,7 +222,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    Ok(())
+    platform::sync_folder(folder)
 }
 
 #[cfg(unix)]

@@ -24,6 +24,7 @@ mod machine;
 mod metrics;
 mod modes;
 mod open_segments;
+mod platform;
 mod probing;
 mod programs;
 mod reports;

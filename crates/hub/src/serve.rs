@@ -29,10 +29,11 @@ use crate::hub::Hub;
 use crate::journal::{Job, Journal, NewEvent};
 use crate::machine::Machine;
 use crate::modes::{self, Modes};
+use crate::platform::{self, FileLimit};
 use crate::programs::ChildPrograms;
 use crate::rungs::{self, Order, Rungs};
 use crate::secrets::SecretBox;
-use crate::sessions::{RevokedFile, Sessions};
+use crate::sessions::{Files, GivenFile, RevokedFile, Sessions};
 use crate::stills::Stills;
 use crate::storage::{self, Storage};
 use crate::tokens::{Grant, SESSION, Tokens};
@@ -55,6 +56,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let clock = SystemClock::start();
     let data = DataDir::open(&serve.data_dir, clock.utc().0)?;
     let _logging = logs::start(&data.logs()).context("cannot begin to log")?;
+    raise_file_limit();
     let programs = ChildPrograms::find(serve.programs.as_deref())?;
     let ui = Ui::find(serve.ui.as_deref());
     let listener = TcpListener::bind(serve.listen).await.with_context(|| {
@@ -111,6 +113,19 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     Ok(())
 }
 
+/// Each viewer is an open file, and there is one for each recorder, log and database; many systems begin with 1024.
+fn raise_file_limit() {
+    match platform::raise_file_limit() {
+        Ok(FileLimit::Raised { from, to }) => {
+            tracing::info!(?from, ?to, "how many files may be open");
+        }
+        Ok(FileLimit::NotHere) => tracing::info!("this system does not count open files"),
+        Err(error) => {
+            tracing::warn!(%error, "the limit on open files stays: many viewers at once may be refused");
+        }
+    }
+}
+
 /// All boxes, none of them moving yet.
 pub(crate) async fn build(
     data: DataDir,
@@ -128,9 +143,10 @@ pub(crate) async fn build(
     let is_paused = index.setting(cameras::PAUSED).context("cannot read the settings")?.as_deref()
         == Some("true");
 
-    let revoked = RevokedFile::new(data.revoked());
-    let sessions = Sessions::open(Tokens::new(data.key()), revoked, clock)
-        .context("cannot read which tokens are revoked")?;
+    let files =
+        Files { revoked: RevokedFile::new(data.revoked()), given: GivenFile::new(data.given()) };
+    let sessions = Sessions::open(Tokens::new(data.key()), files, clock)
+        .context("cannot read which tokens are revoked, or which were handed on")?;
     let connections =
         Connections::load(&index).context("cannot read what was kept of the connections")?;
 

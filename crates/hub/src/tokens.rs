@@ -75,21 +75,26 @@ impl Tokens {
         now: UtcMs,
         lifetime: Duration,
     ) -> (String, Claims) {
-        let Grant { subject, role, cameras, streams, rights } = grant;
-        let jti = format!("{:032x}", u128::from_be_bytes(random_bytes()));
-        let sub = subject.to_owned();
-        self.renew(
-            Claims { jti, sub, role, cameras, streams, rights, iat: 0, exp: 0 },
-            now,
-            lifetime,
-        )
+        self.renew(begin(grant), now, lifetime)
     }
 
-    /// The same grant, good from now on.
+    /// The same, good for so long and not longer, however it is renewed.
+    pub(crate) fn give(
+        &self,
+        grant: Grant<'_>,
+        now: UtcMs,
+        lifetime: Duration,
+    ) -> (String, Claims) {
+        let (_, claims) = self.renew(begin(grant), now, lifetime);
+        self.renew(Claims { until: Some(claims.exp), ..claims }, now, lifetime)
+    }
+
+    /// The same grant, good from now on, but not beyond its end.
     pub(crate) fn renew(&self, claims: Claims, now: UtcMs, lifetime: Duration) -> (String, Claims) {
         let iat = now.0.div_euclid(1000);
         let seconds = i64::try_from(lifetime.min(LONGEST).as_secs()).unwrap_or_default();
-        let claims = Claims { iat, exp: iat.saturating_add(seconds), ..claims };
+        let exp = iat.saturating_add(seconds).min(claims.until.unwrap_or(i64::MAX));
+        let claims = Claims { iat, exp, ..claims };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .expect("plain claims can be signed with a secret");
         (token, claims)
@@ -119,6 +124,14 @@ impl Tokens {
         }
         Ok(claims)
     }
+}
+
+/// A new grant, not good at any time yet.
+fn begin(grant: Grant<'_>) -> Claims {
+    let Grant { subject, role, cameras, streams, rights } = grant;
+    let jti = format!("{:032x}", u128::from_be_bytes(random_bytes()));
+    let sub = subject.to_owned();
+    Claims { jti, sub, role, cameras, streams, rights, iat: 0, exp: 0, until: None }
 }
 
 /// When it stops being good.
@@ -177,6 +190,19 @@ mod tests {
         let (token, renewed) = tokens.renew(claims.clone(), later, Duration::from_secs(60));
         assert_eq!((&renewed.jti, renewed.exp), (&claims.jti, claims.exp + 30));
         assert_eq!(tokens.check(&token, later), Ok(renewed));
+    }
+
+    #[test]
+    fn a_token_that_is_handed_on_ends_however_it_is_renewed() {
+        let tokens = Tokens::new(&[1; 32]);
+        let grant = Grant { role: Role::Viewer, ..Grant::everything("The neighbour") };
+        let (token, claims) = tokens.give(grant, NOW, Duration::from_secs(60));
+        assert_eq!(tokens.check(&token, NOW), Ok(claims.clone()));
+        let later = NOW.plus_millis(59_000);
+        let (token, renewed) = tokens.renew(claims.clone(), later, SESSION);
+        assert_eq!((renewed.exp, &renewed.jti), (claims.exp, &claims.jti));
+        assert!(tokens.check(&token, later).is_ok());
+        assert_eq!(tokens.check(&token, NOW.plus_millis(60_000)), Err(TokenError::Expired));
     }
 
     #[test]

@@ -20,23 +20,24 @@ use crate::words;
 
 const MOST_SUBJECT_CHARS: usize = 60;
 
-/// Tokens that were used since the hub started and are good still, newest use first; at most 1000. What was made by
-/// `tarsierd token` and never used is not known here.
+/// Tokens that are good still and were handed on here, or used since the hub started: unused ones first, then by their last
+/// use; at most 2000. What was made by `tarsierd token` and not used since then is not known here.
 #[utoipa::path(get, path = "/api/v1/tokens", responses(
     (status = 200, body = Page<TokenItem>, description = "Always one page"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
     (status = 403, body = Problem, description = "Not an administrator")))]
 pub(crate) async fn list(State(hub): State<Arc<Hub>>, _admin: Admin) -> Json<Page<TokenItem>> {
-    Json(Page { items: hub.sessions.in_use(), next: None })
+    Json(Page { items: hub.sessions.known(), next: None })
 }
 
-/// Makes a token to hand on: as narrow and as short-lived as its use allows.
+/// Makes a token to hand on: as narrow and as short-lived as its use allows. It is listed until it ends.
 #[utoipa::path(post, path = "/api/v1/tokens", request_body = NewToken, responses(
     (status = 201, body = Session, description = "With the token, which is told this once"),
     (status = 400, body = Problem, description = "The body cannot be meant"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
     (status = 403, body = Problem, description = "Not an administrator"),
-    (status = 404, body = Problem, description = "No such camera")))]
+    (status = 404, body = Problem, description = "No such camera"),
+    (status = 507, body = Problem, description = "The disk takes no writes: it could not be listed, and there is no token")))]
 pub(crate) async fn create(
     State(hub): State<Arc<Hub>>,
     _admin: Admin,
@@ -61,7 +62,15 @@ pub(crate) async fn create(
         known.ok_or_else(|| words::no_camera(camera))?;
     }
     let grant = Grant { subject: subject.trim(), role, cameras, streams, rights };
-    let (token, claims) = hub.sessions.issue(grant, lifetime);
+    let given = hub.sessions.give(grant, lifetime).await.map_err(|error| {
+        tracing::error!(%error, "a token to hand on cannot be listed");
+        words::problem(
+            ProblemCode::DiskNotWritable,
+            "There is no token: the disk takes no writes, and it could not be listed.",
+            "Make room, and try again.",
+        )
+    });
+    let (token, claims) = given?;
     Ok((StatusCode::CREATED, Json(session(claims, Some(token)))))
 }
 

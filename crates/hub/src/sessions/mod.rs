@@ -6,9 +6,10 @@
 //!                                        ^ renew: a later token         | within 2 s of its expiry, at once when it is
 //!                                                                       | revoked or the camera is deleted
 //! ```
-//! Words and hands: [`revoked`]. Brains: [`roll`] decides who goes on, [`scope`] what a token covers. What does not belong
+//! Words and hands: [`revoked`], [`given`]. Brains: [`roll`] decides who goes on, [`scope`] what a token covers. What does not belong
 //! here: signatures ([`crate::tokens`]), how a transport says goodbye.
 
+mod given;
 mod revoked;
 mod roll;
 mod scope;
@@ -22,6 +23,7 @@ use tarsier_live::fanout::StreamId;
 use tarsier_types::{Clock, SystemClock};
 use tokio::sync::watch;
 
+pub(crate) use self::given::GivenFile;
 pub(crate) use self::revoked::RevokedFile;
 pub(crate) use self::roll::{Ending, PermitId};
 use self::roll::{Look, Roll};
@@ -52,14 +54,20 @@ pub(crate) struct Sessions {
     shared: Arc<Shared>,
 }
 
+/// What is kept of tokens.
+pub(crate) struct Files {
+    pub(crate) revoked: RevokedFile,
+    pub(crate) given: GivenFile,
+}
+
 struct Shared {
     clock: SystemClock,
     tokens: Tokens,
     roll: Mutex<Roll>,
     /// Told when something ends that has not expired.
     changes: watch::Sender<()>,
-    /// Locked while it is written: an older list never replaces a newer one.
-    file: Mutex<RevokedFile>,
+    /// Locked while they are written: an older list never replaces a newer one.
+    files: Mutex<Files>,
 }
 
 impl Shared {
@@ -69,16 +77,37 @@ impl Shared {
 }
 
 impl Sessions {
-    /// With what was revoked earlier.
-    pub(crate) fn open(tokens: Tokens, file: RevokedFile, clock: SystemClock) -> io::Result<Self> {
-        let roll = Mutex::new(Roll::new(file.read(clock.utc())?));
-        let (changes, file) = (watch::Sender::new(()), Mutex::new(file));
-        Ok(Self { shared: Arc::new(Shared { clock, tokens, roll, changes, file }) })
+    /// With what was revoked and given earlier.
+    pub(crate) fn open(tokens: Tokens, files: Files, clock: SystemClock) -> io::Result<Self> {
+        let (revoked, given) = (files.revoked.read(clock.utc())?, files.given.read()?);
+        let roll = Mutex::new(Roll::new(revoked, given));
+        let (changes, files) = (watch::Sender::new(()), Mutex::new(files));
+        Ok(Self { shared: Arc::new(Shared { clock, tokens, roll, changes, files }) })
     }
 
     /// A new token, good from now on.
     pub(crate) fn issue(&self, grant: Grant<'_>, lifetime: Duration) -> (String, Claims) {
         self.shared.tokens.issue(grant, self.shared.clock.utc(), lifetime)
+    }
+
+    /// A new token to hand on: it is listed until it ends, and ends then, however it is renewed. When the list cannot be
+    /// written, there is no token.
+    pub(crate) async fn give(
+        &self,
+        grant: Grant<'_>,
+        lifetime: Duration,
+    ) -> io::Result<(String, Claims)> {
+        let (token, claims) = self.shared.tokens.give(grant, self.shared.clock.utc(), lifetime);
+        let given = claims.clone();
+        self.write(move |shared, files| {
+            let mut list = shared.roll().given().clone();
+            list.add(given, shared.clock.utc());
+            files.given.write(&list)?;
+            shared.roll().give(list);
+            Ok(())
+        })
+        .await?;
+        Ok((token, claims))
     }
 
     /// Another token of the same grant, good from now on.
@@ -130,11 +159,21 @@ impl Sessions {
     pub(crate) async fn revoke(&self, id: &str) -> io::Result<()> {
         self.shared.roll().revoke(self.shared.clock.utc(), id);
         self.shared.changes.send_replace(());
+        self.write(|shared, files| {
+            let revoked = shared.roll().revoked().clone();
+            files.revoked.write(&revoked)
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        write: impl FnOnce(&Shared, &Files) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let written = tokio::task::spawn_blocking(move || {
-            let file = shared.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let revoked = shared.roll().revoked().clone();
-            file.write(&revoked)
+            let files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+            write(&shared, &files)
         });
         written.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
@@ -145,9 +184,9 @@ impl Sessions {
         self.shared.changes.send_replace(());
     }
 
-    /// Tokens that were used and are good still.
-    pub(crate) fn in_use(&self) -> Vec<TokenItem> {
-        self.shared.roll().in_use(self.shared.clock.utc())
+    /// Tokens that were given or used and are good still.
+    pub(crate) fn known(&self) -> Vec<TokenItem> {
+        self.shared.roll().known(self.shared.clock.utc())
     }
 }
 

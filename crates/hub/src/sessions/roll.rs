@@ -2,7 +2,7 @@
 //!
 //! What does not belong here: signatures ([`crate::tokens`]), whom a token allows what ([`super::scope`]), waiting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tarsier_api::rights::{Claims, TokenItem};
@@ -10,6 +10,7 @@ use tarsier_live::fanout::StreamId;
 use tarsier_types::UtcMs;
 
 use super::Refused;
+use super::given::Given;
 use super::revoked::Revoked;
 use super::scope::{Wanted, covers};
 use crate::tokens::expires;
@@ -61,15 +62,28 @@ pub(crate) struct Roll {
     permits: HashMap<PermitId, Permitted>,
     used: HashMap<String, Used>,
     revoked: Revoked,
+    given: Given,
 }
 
 impl Roll {
-    pub(crate) fn new(revoked: Revoked) -> Self {
-        Self { permits: HashMap::new(), used: HashMap::new(), revoked }
+    pub(crate) fn new(revoked: Revoked, mut given: Given) -> Self {
+        given.forget(|claims| revoked.holds(claims));
+        Self { permits: HashMap::new(), used: HashMap::new(), revoked, given }
     }
 
     pub(crate) fn is_revoked(&self, claims: &Claims) -> bool {
         self.revoked.holds(claims)
+    }
+
+    /// What was handed on, to be kept.
+    pub(crate) const fn given(&self) -> &Given {
+        &self.given
+    }
+
+    /// That, with one more. What was revoked while it was written is not among it again.
+    pub(crate) fn give(&mut self, mut given: Given) {
+        given.forget(|claims| self.revoked.holds(claims));
+        self.given = given;
     }
 
     /// Somebody showed a good token.
@@ -138,6 +152,7 @@ impl Roll {
     pub(crate) fn revoke(&mut self, now: UtcMs, token: &str) {
         self.revoked.add(token, now);
         self.used.remove(token);
+        self.given.forget(|claims| claims.jti == token);
         for permitted in self.permits.values_mut().filter(|permitted| permitted.token == token) {
             permitted.ended.get_or_insert(Ending::Revoked);
         }
@@ -157,16 +172,31 @@ impl Roll {
         }
     }
 
-    /// Tokens that were used and are good, by what was used last.
-    pub(crate) fn in_use(&self, now: UtcMs) -> Vec<TokenItem> {
+    /// Tokens that were given or used and are good: those that nobody used first, by when they were given; then by what was
+    /// used last.
+    pub(crate) fn known(&self, now: UtcMs) -> Vec<TokenItem> {
+        // What is made of a given token is narrower than it: its own words are shown.
+        let given = self.given.good(now).map(|claims| (claims, self.used_at(claims)));
+        let ids: HashSet<&str> = self.given.good(now).map(|claims| claims.jti.as_str()).collect();
         let good = self.used.values().filter(|used| expires(&used.claims) > now);
-        let mut items: Vec<_> = good.map(|used| self.item(used)).collect();
-        items.sort_by(|a, b| (b.used_utc_ms, &a.id).cmp(&(a.used_utc_ms, &b.id)));
+        let others = good.filter(|used| !ids.contains(used.claims.jti.as_str()));
+        let others = others.map(|used| (&used.claims, Some(used.at)));
+        let mut items: Vec<_> = given.chain(others).map(|(it, at)| self.item(it, at)).collect();
+        let order = |it: &TokenItem| {
+            let moment = it.used_utc_ms.unwrap_or(it.issued_utc_ms);
+            (it.used_utc_ms.is_some(), std::cmp::Reverse(moment), it.id.clone())
+        };
+        items.sort_by_cached_key(order);
         items
     }
 
-    fn item(&self, used: &Used) -> TokenItem {
-        let Claims { jti, sub, role, cameras, streams, rights, .. } = used.claims.clone();
+    fn used_at(&self, claims: &Claims) -> Option<UtcMs> {
+        self.used.get(&claims.jti).map(|used| used.at)
+    }
+
+    fn item(&self, claims: &Claims, used: Option<UtcMs>) -> TokenItem {
+        let Claims { jti, sub, role, cameras, streams, rights, iat, until, .. } = claims.clone();
+        let is_renewable = until.is_none() && rights.is_none();
         let running = self.permits.values().filter(|permitted| permitted.token == jti).count();
         TokenItem {
             id: jti,
@@ -175,8 +205,10 @@ impl Roll {
             cameras,
             streams,
             rights,
-            expires_utc_ms: expires(&used.claims).0,
-            used_utc_ms: used.at.0,
+            issued_utc_ms: iat.saturating_mul(1000),
+            expires_utc_ms: expires(claims).0,
+            is_renewable,
+            used_utc_ms: used.map(|at| at.0),
             running: running.try_into().unwrap_or(u32::MAX),
         }
     }
@@ -207,6 +239,7 @@ mod tests {
             rights: None,
             iat: 0,
             exp,
+            until: None,
         }
     }
 
@@ -224,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_goes_on_ends_with_its_token_unless_a_later_one_is_handed_over() {
-        let mut roll = Roll::new(Revoked::default());
+        let mut roll = Roll::new(Revoked::default(), Given::default());
         roll.admit(ONE, live("garden"), &claims("a", 60));
         assert_eq!(roll.look(ONE, at(0)), good(60));
         assert_eq!(roll.renew(ONE, &claims("b", 90)), Ok(()));
@@ -241,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_revoked_token_ends_what_goes_on_under_it_and_nothing_else() {
-        let mut roll = Roll::new(Revoked::default());
+        let mut roll = Roll::new(Revoked::default(), Given::default());
         roll.admit(ONE, live("garden"), &claims("a", 60));
         roll.admit(TWO, Wanted::Events, &claims("b", 60));
         roll.revoke(at(5), "a");
@@ -257,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_gone_ends_its_own_viewers() {
-        let mut roll = Roll::new(Revoked::default());
+        let mut roll = Roll::new(Revoked::default(), Given::default());
         roll.admit(ONE, live("garden"), &claims("a", 60));
         roll.admit(TWO, live("gate"), &claims("a", 60));
         roll.end_stream(&stream("garden"));
@@ -267,23 +300,52 @@ mod tests {
 
     #[test]
     fn tokens_in_use_are_listed_while_they_are_good() {
-        let mut roll = Roll::new(Revoked::default());
+        let mut roll = Roll::new(Revoked::default(), Given::default());
         roll.used(at(1), &claims("a", 60));
         roll.used(at(2), &claims("b", 30));
         roll.admit(ONE, live("garden"), &claims("a", 60));
         let narrow = Claims { rights: Some(vec![Right::Live]), ..claims("a", 20) };
         roll.used(at(3), &narrow);
         let list = |roll: &Roll, now| {
-            let items = roll.in_use(at(now)).into_iter();
-            items.map(|it| (it.id, it.running, it.used_utc_ms / 1000)).collect::<Vec<_>>()
+            let items = roll.known(at(now)).into_iter();
+            items
+                .map(|it| (it.id, it.running, it.used_utc_ms.map(|ms| ms / 1000)))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(list(&roll, 3), [("a".into(), 1, 3), ("b".into(), 0, 2)]);
-        assert_eq!(list(&roll, 30), [("a".into(), 1, 3)], "the other has expired");
+        assert_eq!(list(&roll, 3), [("a".into(), 1, Some(3)), ("b".into(), 0, Some(2))]);
+        assert_eq!(list(&roll, 30), [("a".into(), 1, Some(3))], "the other has expired");
         roll.revoke(at(31), "a");
         assert_eq!(list(&roll, 31), []);
         for n in 0..MOST_REMEMBERED + 10 {
             roll.used(at(40), &claims(&n.to_string(), 60));
         }
         assert_eq!(list(&roll, 40).len(), MOST_REMEMBERED, "there is an end to what is remembered");
+    }
+
+    #[test]
+    fn a_token_that_was_given_is_listed_before_anybody_used_it() {
+        let mut given = Given::default();
+        given.add(claims("taken back", 60), at(0));
+        given.add(claims("a", 60), at(0));
+        let mut revoked = Revoked::default();
+        revoked.add("taken back", at(0));
+        let mut roll = Roll::new(revoked, given);
+        let list = |roll: &Roll, now| {
+            let items = roll.known(at(now)).into_iter();
+            items.map(|it| (it.id, it.used_utc_ms, it.rights)).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&roll, 1), [("a".into(), None, None)]);
+        let narrow = Claims { rights: Some(vec![Right::Live]), ..claims("a", 20) };
+        roll.used(at(2), &narrow);
+        roll.used(at(3), &claims("window", 60));
+        let window = ("window".to_owned(), Some(3000), None);
+        let used = [window.clone(), ("a".into(), Some(2000), None)];
+        assert_eq!(list(&roll, 3), used, "in its own words, not in those of what is made of it");
+        let written = roll.given().clone();
+        roll.revoke(at(4), "a");
+        assert_eq!(list(&roll, 4), [window.clone()]);
+        roll.give(written);
+        assert_eq!(list(&roll, 4), [window], "it was taken back while the list was written");
+        assert_eq!(list(&roll, 60), [], "all have expired");
     }
 }

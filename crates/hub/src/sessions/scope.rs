@@ -101,6 +101,7 @@ mod tests {
             rights: None,
             iat: 0,
             exp: 1,
+            until: None,
         };
         let garden = Claims { cameras: Some(vec!["garden".into()]), ..all.clone() };
         let sub = Claims { streams: Some(vec![Stream::Sub]), ..garden.clone() };

@@ -9,7 +9,7 @@ use tarsier_rtsp::{Door as _, Why};
 use super::rights::routes;
 use super::*;
 use crate::rtsp::HubDoor;
-use crate::sessions::{Ending, Refused, RevokedFile, Sessions, Wanted};
+use crate::sessions::{Ending, Files, GivenFile, Refused, RevokedFile, Sessions, Wanted};
 use crate::tokens::{TokenError, Tokens};
 use crate::words;
 
@@ -235,7 +235,9 @@ async fn tokens_are_made_listed_and_taken_back_by_administrators() {
         let list = running.admin(Method::GET, "/api/v1/tokens", None).await.json();
         list["items"].as_array().unwrap().iter().find(|item| item["id"] == id).cloned()
     };
-    assert_eq!(listed().await, None, "nobody has used it");
+    let item = listed().await.expect("it can be taken back before anybody used it");
+    assert_eq!((&item["used_utc_ms"], &item["is_renewable"]), (&json!(null), &json!(false)));
+    assert_eq!(item["expires_utc_ms"], made["expires_utc_ms"]);
     let permit = running.hub.sessions.admit(token, Wanted::Stream(sub(), Right::Live)).unwrap();
     let item = listed().await.expect("it is in use");
     assert_eq!((&item["subject"], &item["running"]), (&json!("The neighbour"), &json!(1)));
@@ -264,6 +266,44 @@ async fn tokens_are_made_listed_and_taken_back_by_administrators() {
     garbage.assert_problem(StatusCode::NOT_FOUND, "not_found", "no name of a token");
 }
 
+fn files(folder: &Path) -> Files {
+    Files {
+        revoked: RevokedFile::new(folder.join("revoked.json")),
+        given: GivenFile::new(folder.join("given.json")),
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_handed_on_is_found_again_by_the_next_hub() {
+    let running = with_garden().await;
+    let new = |subject| json!({ "subject": subject, "role": "viewer", "ttl_seconds": 600 });
+    let mut made = Vec::new();
+    for subject in ["The neighbour", "The plumber"] {
+        let body = Some(new(subject));
+        made.push(running.admin(Method::POST, "/api/v1/tokens", body).await.json());
+    }
+    running.hub.sessions.revoke(made[1]["id"].as_str().unwrap()).await.unwrap();
+    let (key, clock) = (running.hub.data.key(), running.hub.clock);
+    let next = Sessions::open(Tokens::new(key), files(running.dir.path()), clock).unwrap();
+    let names: Vec<_> = next.known().into_iter().map(|item| item.subject).collect();
+    assert_eq!(names, ["The neighbour"], "the other was taken back");
+    let kept = std::fs::read_to_string(running.dir.path().join("given.json")).unwrap();
+    for made in &made {
+        assert!(!kept.contains(made["token"].as_str().unwrap()), "no token is in the list");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_handed_on_cannot_be_renewed_beyond_its_end() {
+    let running = with_garden().await;
+    let new = json!({ "subject": "The neighbour", "role": "viewer", "ttl_seconds": 600 });
+    let made = running.admin(Method::POST, "/api/v1/tokens", Some(new)).await.json();
+    let token = made["token"].as_str();
+    let renewed = running.ask(token, Method::POST, "/api/v1/session", None).await.json();
+    assert_eq!(renewed["expires_utc_ms"], made["expires_utc_ms"]);
+    assert_eq!(renewed["id"], made["id"]);
+}
+
 #[tokio::test]
 async fn a_revoked_token_stays_revoked_when_the_hub_and_its_index_are_new() {
     let running = with_garden().await;
@@ -271,8 +311,7 @@ async fn a_revoked_token_stays_revoked_when_the_hub_and_its_index_are_new() {
     let id = running.hub.sessions.check(&token).unwrap().jti;
     running.hub.sessions.revoke(&id).await.unwrap();
     let (key, clock) = (running.hub.data.key(), running.hub.clock);
-    let file = RevokedFile::new(running.dir.path().join("revoked.json"));
-    let next = Sessions::open(Tokens::new(key), file, clock).unwrap();
+    let next = Sessions::open(Tokens::new(key), files(running.dir.path()), clock).unwrap();
     assert_eq!(next.check(&token).unwrap_err(), TokenError::Revoked);
     assert!(next.check(&running.grant(garden())).is_ok());
 }
