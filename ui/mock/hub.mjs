@@ -336,6 +336,38 @@ function forecast({ keep = {} }) {
   };
 }
 
+const mockToken = (n) => ({
+  id: n.toString(16).padStart(32, "0"),
+  subject: [
+    "window",
+    "The neighbour",
+    "Kitchen display",
+    "Home automation in the cupboard under the stairs, second one",
+    "cli",
+  ][n % 5],
+  role: n % 5 === 0 ? "admin" : "viewer",
+  cameras: [null, ["cam1"], ["cam1", "cam2", "cam4", "cam3", "gone"], ["cam2"], null][n % 5],
+  streams: n % 5 === 3 ? ["sub"] : null,
+  rights: [null, null, ["live", "playback"], ["live"], null][n % 5],
+  issued_utc_ms: started - n * 3_600_000,
+  expires_utc_ms: started + [12, 20, 24 * 3650, 24 * 30, 1][n % 5] * 3_600_000,
+  is_renewable: n % 5 === 0 || n % 5 === 4,
+  used_utc_ms: n % 5 === 3 ? null : Date.now() - n * 61_000,
+  running: [3, 0, 1, 0, 0][n % 5],
+});
+// The page's own is the first.
+let tokens = Array.from({ length: Number(process.env.TOKENS ?? 0) + 1 }, (_, n) => mockToken(n));
+
+async function giveToken(request) {
+  const { ttl_seconds, ...asked } = await bodyOf(request);
+  const issued_utc_ms = Date.now();
+  const id = issued_utc_ms.toString(16).padStart(32, "0");
+  const given = { ...asked, id, issued_utc_ms, expires_utc_ms: issued_utc_ms + ttl_seconds * 1000 };
+  tokens = [{ ...given, is_renewable: false, used_utc_ms: null, running: 0 }, ...tokens];
+  const words = Buffer.from(JSON.stringify({ ...given, iat: issued_utc_ms })).toString("base64url");
+  return { status: 201, ...given, token: `eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.${words}.${"x".repeat(43)}` };
+}
+
 async function bodyOf(request) {
   let text = "";
   for await (const chunk of request) text += chunk;
@@ -424,6 +456,9 @@ async function answer(request, url) {
     const token = path.endsWith("/stream") ? "mock" : null;
     return { ...mock, issued_utc_ms: Date.now(), expires_utc_ms: Date.now() + DAY, token };
   }
+  if (path === "/api/v1/tokens") return request.method === "POST" ? giveToken(request) : page(tokens);
+  if (path.startsWith("/api/v1/tokens/"))
+    return void (tokens = tokens.filter((token) => !path.endsWith(token.id)));
   if (path === "/api/v1/system") return system();
   if (path === "/api/v1/storage") return storage();
   if (path.startsWith("/api/v1/storage/tiers/")) return { status: 400, problem: stillWritten };

@@ -22,6 +22,7 @@ import type { NewCamera } from "./generated/NewCamera";
 import type { NewFootageLock } from "./generated/NewFootageLock";
 import type { NewStreamToken } from "./generated/NewStreamToken";
 import type { NewTier } from "./generated/NewTier";
+import type { NewToken } from "./generated/NewToken";
 import type { Page } from "./generated/Page";
 import type { Problem } from "./generated/Problem";
 import type { RecorderItem } from "./generated/RecorderItem";
@@ -35,6 +36,7 @@ import type { System } from "./generated/System";
 import type { Tier } from "./generated/Tier";
 import type { TierChange } from "./generated/TierChange";
 import type { Timeline } from "./generated/Timeline";
+import type { TokenItem } from "./generated/TokenItem";
 import { Renewal } from "./renewal";
 
 /** The hub said no; or, without a `problem`, said nothing. */
@@ -91,6 +93,11 @@ export class HubClient {
     const body: NewStreamToken = { camera_id: id, stream, right: "live" };
     return this.json("POST", "/api/v1/session/stream", body);
   };
+  tokens = async (): Promise<TokenItem[]> =>
+    (await this.json<Page<TokenItem>>("GET", "/api/v1/tokens")).items;
+  giveToken = (token: NewToken): Promise<Session> => this.json("POST", "/api/v1/tokens", token);
+  takeTokenBack = (id: string): Promise<unknown> =>
+    this.json("DELETE", `/api/v1/tokens/${encodeURIComponent(id)}`);
   system = (): Promise<System> => this.json("GET", "/api/v1/system");
   storage = (): Promise<Storage> => this.json("GET", "/api/v1/storage");
   addTier = (tier: NewTier): Promise<Tier> =>

@@ -152,6 +152,8 @@ export class HubStore {
   /** At half of its life, so that a page that stays open never falls out. */
   private renewLater(expiresUtcMs: number): void {
     if (this.renewal !== null) clearTimeout(this.renewal);
+    // There is nothing to renew: somebody is asked for another token.
+    if (this.needsToken) return;
     const leftMs = Math.max(1000, expiresUtcMs - this.nowUtcMs());
     // Timers count in 31 bits.
     const waitMs = Math.min(leftMs / 2, 2_000_000_000);
@@ -163,7 +165,8 @@ export class HubStore {
             keepToken(session.token);
             this.client.setToken(session.token);
           }
-          this.renewLater(session.expires_utc_ms);
+          // A token that was handed on ends when it was said to, however it is renewed.
+          if (session.expires_utc_ms > expiresUtcMs) this.renewLater(session.expires_utc_ms);
         },
         () => {
           this.renewLater(Math.min(expiresUtcMs, this.nowUtcMs() + 60_000));
