@@ -15,6 +15,7 @@ import { arrivalOf, tracksOf, type Arrival, type TrackInfo } from "./boxes";
 import type { Way } from "./choose";
 import { canPlay, playableCodecs, sourceClass } from "./codecs";
 import { DelayMeter } from "./delay";
+import { isUnseen } from "./outside";
 import { HEARD_LIMITS, LIVE_LIMITS, Pace } from "./pace";
 import { MediaPipe } from "./pipe";
 import { Silence } from "./silence";
@@ -143,6 +144,7 @@ export class LivePlayer {
     document.addEventListener("visibilitychange", this.visibilityChanged);
     this.o.video.addEventListener("waiting", this.starved);
     this.o.video.addEventListener("pause", this.paused);
+    this.o.video.addEventListener("leavepictureinpicture", this.cameIn);
     if (!sourceClass()) {
       this.enter({ kind: "unsupported", problem: null });
       return;
@@ -159,6 +161,7 @@ export class LivePlayer {
     document.removeEventListener("visibilitychange", this.visibilityChanged);
     this.o.video.removeEventListener("waiting", this.starved);
     this.o.video.removeEventListener("pause", this.paused);
+    this.o.video.removeEventListener("leavepictureinpicture", this.cameIn);
     if (this.ticker !== null) clearInterval(this.ticker);
     if (this.retry !== null) clearTimeout(this.retry);
     if (this.hide !== null) clearTimeout(this.hide);
@@ -367,7 +370,9 @@ export class LivePlayer {
     // What is heard goes on behind other windows.
     if (this.o.sound && this.link) return;
     if (document.hidden) {
+      if (!isUnseen(this.o.video)) return;
       this.hide = setTimeout(() => {
+        if (!isUnseen(this.o.video)) return;
         this.disconnect();
         if (this.retry !== null) clearTimeout(this.retry);
         this.retry = null;
@@ -384,6 +389,11 @@ export class LivePlayer {
     } else if (edgeS !== null) {
       this.jump(edgeS - this.pace.targetS);
     }
+  };
+
+  /** Behind other windows, nobody sees it any more. */
+  private readonly cameIn = (): void => {
+    if (document.hidden) this.visibilityChanged();
   };
 
   private watchPictures(): void {
@@ -439,7 +449,7 @@ export class LivePlayer {
       return;
     }
     const edgeS = this.pipe?.edgeS ?? null;
-    const isAsleep = document.hidden && !this.o.sound;
+    const isAsleep = isUnseen(this.o.video) && !this.o.sound;
     if (edgeS !== null && !this.mustJump && !video.seeking && !isAsleep) {
       const decision = this.pace.decide(nowMs, video.currentTime, edgeS);
       if (decision.jumpToS !== null) this.jump(decision.jumpToS);

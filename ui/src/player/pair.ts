@@ -15,6 +15,7 @@ import {
   type LiveState,
   type OpenLiveLink,
 } from "./live";
+import { comeIn, handOver, isUnseen } from "./outside";
 import { hasRtc, RtcPlayer, type OpenRtcDoor } from "./rtc";
 
 export interface LivePairOptions {
@@ -148,6 +149,7 @@ export class LivePair {
     video.playsInline = true;
     video.tabIndex = -1;
     video.setAttribute("aria-hidden", "true");
+    video.addEventListener("leavepictureinpicture", this.cameIn);
     // Behind what is seen until it has something to show.
     this.o.place.prepend(video);
     const player = this.make(lane, video);
@@ -160,12 +162,16 @@ export class LivePair {
     if (!playing) return;
     // First of all, so that what it says at its end is not listened to.
     this.lanes.delete(lane);
-    playing.player.stop();
     if (lane === this.seen && lane === "webrtc" && this.choose) {
+      playing.player.stop();
       this.dropStill();
       this.still = playing.video;
     } else {
-      drop(playing.video);
+      const end = (): void => {
+        playing.player.stop();
+        drop(playing.video);
+      };
+      handOver(playing.video, () => this.video, end);
     }
   }
 
@@ -295,8 +301,9 @@ export class LivePair {
     this.hide = null;
     // What is heard goes on behind other windows.
     if (this.seen === "sound" && this.hearing.isOn) return;
-    if (document.hidden) {
+    if (isUnseen(this.video)) {
       this.hide = setTimeout(() => {
+        if (!isUnseen(this.video)) return;
         this.end("webrtc");
         this.choose = null;
       }, HIDDEN_MS);
@@ -305,13 +312,24 @@ export class LivePair {
     }
   };
 
+  /** Behind other windows, nobody sees it any more. */
+  private readonly cameIn = (): void => {
+    if (document.hidden && this.ticker !== null) this.visibilityChanged();
+  };
+
   private dropStill(): void {
-    if (this.still) drop(this.still);
+    const { still } = this;
     this.still = null;
+    if (!still) return;
+    const end = (): void => {
+      drop(still);
+    };
+    handOver(still, () => this.video, end);
   }
 }
 
 function drop(video: HTMLVideoElement): void {
+  comeIn(video);
   video.srcObject = null;
   video.remove();
 }

@@ -10,6 +10,7 @@ import type { Stream } from "../hub/generated/Stream";
 import type { SoundState } from "./hearing";
 import type { LiveFacts, LiveState, OpenLiveLink } from "./live";
 import { LivePair } from "./pair";
+import { handOver } from "./outside";
 import type { OpenRtcDoor } from "./rtc";
 import { rungInsteadOf } from "./rung";
 
@@ -110,9 +111,13 @@ export class StreamSwitch {
     if (told.kind === "unsupported" && this.convert(layer, told)) return;
     const state = told.kind === "unsupported" ? (layer.refused ?? told) : told;
     if (layer === this.coming && state.kind === "playing") {
-      this.drop(this.current);
+      const before = this.current;
       this.current = layer;
       this.coming = null;
+      const end = (): void => {
+        this.drop(before);
+      };
+      handOver(before?.player.video ?? null, () => this.video, end);
     }
     if (layer !== this.current || state.kind === "stopped") return;
     this.o.host.dataset["state"] = state.kind;
