@@ -20,7 +20,14 @@ const SIZES = {
   laptop: { width: 1280, height: 800 },
   phone: { width: 390, height: 844 },
 };
-const VIEWS = ["live", "timeline", "cameras", "storage", "health"];
+const VIEWS = [
+  "live",
+  "timeline",
+  "cameras",
+  "cameras/access",
+  "storage",
+  "health",
+];
 const FRAME_S = 0.2;
 const figures = {};
 
@@ -291,6 +298,57 @@ try {
         (id) => document.activeElement?.dataset.opener === id,
         first.id,
       );
+    },
+  );
+
+  await step(
+    "a picture in a window of its own stays there when another way takes over",
+    async () => {
+      if (!(await page.evaluate(() => document.pictureInPictureEnabled))) {
+        console.log("NOT RUN: this browser has no picture-in-picture");
+        return;
+      }
+      const [{ id }] = (await ask("GET", "/api/v1/cameras")).items;
+      const host = `[data-tile="${id}"] [data-player=live]`;
+      const outside = (way) =>
+        page.waitForFunction(
+          ([css, wanted]) => {
+            const place = document.querySelector(css);
+            const shown = document.pictureInPictureElement;
+            return (
+              shown !== null &&
+              place.contains(shown) &&
+              place.dataset.way === wanted &&
+              (shown.srcObject !== null) === (wanted === "webrtc")
+            );
+          },
+          [host, way],
+          { timeout: 30_000 },
+        );
+      const inside = () =>
+        page.waitForFunction(() => document.pictureInPictureElement === null);
+      await page.locator(`[data-opener="${id}"]`).click();
+      await page.waitForSelector(
+        `${host}[data-stream=main][data-way=webrtc][data-state=playing]`,
+      );
+      await page.keyboard.press("p");
+      await outside("webrtc");
+      await accessible("a picture in a window of its own");
+      await page.route("**/whep", (route) => route.abort());
+      await page.evaluate(() =>
+        globalThis.journeyPeers.forEach((peer) => peer.close()),
+      );
+      await outside("mse");
+      await page.unroute("**/whep");
+      await outside("webrtc");
+      await page.keyboard.press("p");
+      await inside();
+      await page.getByRole("button", { name: "Picture in picture" }).click();
+      await outside("webrtc");
+      await go("timeline");
+      await inside();
+      await go("live");
+      await allLive(20_000);
     },
   );
 
@@ -618,6 +676,66 @@ try {
     assert.deepEqual(await rules(), usual);
   });
 
+  await step("access is given, used and taken back", async () => {
+    const { id, name } = (await ask("GET", "/api/v1/cameras")).items[0];
+    await go("cameras");
+    await page.getByRole("button", { name: "Who may watch" }).click();
+    await page.getByRole("button", { name: "Give access" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Who it is for").fill("The neighbour");
+    await dialog.getByLabel("Only some").check();
+    await dialog.getByLabel(name, { exact: true }).check();
+    await accessible("giving access");
+    await shot("give");
+    await dialog.getByRole("button", { name: "Give access" }).click();
+    const shown = (name) =>
+      dialog.getByRole("textbox", { name, exact: true }).inputValue();
+    const link = await shown("Link to the pages");
+    const hls = await shown("HLS");
+    const token = await shown("The token itself");
+    assert.ok(link.startsWith(hub.url) && link.endsWith(`#token=${token}`));
+    await accessible("what was given");
+    await dialog.getByRole("button", { name: "Done" }).click();
+    await dialog.getByRole("button", { name: "Close all the same" }).click();
+    await dialog.waitFor({ state: "detached" });
+    const isKept = await page.evaluate(
+      (secret) =>
+        [localStorage, sessionStorage].some((store) =>
+          JSON.stringify(store).includes(secret),
+        ) ||
+        [...document.querySelectorAll("input")].some((input) =>
+          input.value.includes(secret),
+        ),
+      token,
+    );
+    assert.ok(!isKept, "a token that was shown once is not kept in the page");
+    const row = page
+      .locator("[data-token]")
+      .filter({ hasText: "The neighbour" });
+    await row.getByText("not used yet").waitFor();
+
+    const theirs = await (await browser.newContext()).newPage();
+    await theirs.goto(link);
+    await theirs.waitForSelector(`[data-tile="${id}"][data-live=true]`);
+    const tiles = await theirs.locator("[data-tile]").count();
+    assert.equal(tiles, 1, "they see the one camera that was given");
+    await until(
+      "a playlist",
+      10_000,
+      async () => (await fetch(hls)).status === 200,
+    );
+    await row.getByText("open now").waitFor();
+    await row.getByRole("button", { name: "Take back" }).click();
+    await dialog.getByText("Open with it now").waitFor();
+    await accessible("taking access back");
+    await shot("take-back");
+    await dialog.getByRole("button", { name: "Take back" }).click();
+    await row.waitFor({ state: "detached" });
+    await theirs.getByRole("heading", { name: "needs a key" }).waitFor();
+    assert.equal((await fetch(hls)).status, 401);
+    await theirs.context().close();
+  });
+
   await step("a killed hub comes back, and the pictures with it", async () => {
     await go("live");
     await allLive(20_000);
@@ -684,7 +802,7 @@ try {
               await page.getByRole("table").first().waitFor();
             if (view === "health")
               await page.getByRole("table").first().waitFor();
-            await shot(`${view}-${size}-${colorScheme}`);
+            await shot(`${view.replace("/", "-")}-${size}-${colorScheme}`);
             await accessible(`${view} (${size}, ${colorScheme})`);
             const isWide = await page.evaluate(
               () => document.documentElement.scrollWidth > innerWidth,
