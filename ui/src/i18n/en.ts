@@ -158,6 +158,8 @@ export const en = {
   "live.snapshotFailed": "This picture could not be saved. Try again.",
   "live.outside": "Picture in picture (P)",
   "live.inside": "Back into the page (P)",
+  "live.isOutside": "In a window of its own",
+  "live.isOutsideHint": "Close that window, or press P, to have it back here.",
   "live.outsideFailed": "There is no picture in picture now. Try again.",
   "live.full": "Whole screen",
   "live.facts": "Figures (I)",
