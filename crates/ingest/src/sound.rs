@@ -11,6 +11,8 @@ use crate::g711::Law;
 
 /// Stamps may wander by that much against the count before they are believed: 1/25 s.
 const TOLERANCE_DIVISOR: i64 = 25;
+/// G.711 is telephone sound: whatever calls itself faster would have us write seconds of silence between its packets.
+const MOST_HZ: u32 = 48_000;
 
 /// A FLAC frame and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +37,9 @@ pub struct Sound {
 }
 
 impl Sound {
-    /// None if FLAC cannot say it.
+    /// None if FLAC cannot say it, or nobody means it.
     pub fn new(law: Law, rate_hz: u32, channels: u16) -> Option<Self> {
-        let encoder = Encoder::new(rate_hz, channels)?;
+        let encoder = Encoder::new(rate_hz, channels).filter(|_| rate_hz <= MOST_HZ)?;
         let channels = usize::from(channels);
         let gathered = Vec::with_capacity(BLOCK * channels);
         Some(Self { law, rate_hz: i64::from(rate_hz), channels, encoder, gathered, next: None })
@@ -126,6 +128,12 @@ mod tests {
     fn a_lost_packet_becomes_silence_and_a_long_pause_a_new_place() {
         insta::assert_snapshot!(run("0+512 1024+512 100000+512"), @"0 512 1024 100000");
         insta::assert_snapshot!(run("100000+512 0+512"), @"100000 0");
+    }
+
+    #[test]
+    fn telephone_sound_of_a_megahertz_keeps_nobody_busy() {
+        assert!(Sound::new(Law::A, 1_000_000, 8).is_none());
+        assert!(Sound::new(Law::A, 48_000, 2).is_some());
     }
 
     proptest! {
