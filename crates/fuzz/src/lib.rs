@@ -42,9 +42,8 @@ pub fn fuzz(target: impl Fn(&[u8]), seeds: &[Vec<u8>]) {
             None if told.is_none() && runs >= RUNS => break,
             None => mutate::mutated(seeds, &mut rng),
         };
-        if catch_unwind(AssertUnwindSafe(|| target(&bytes))).is_err() {
-            panic!("run {runs}: {}", shown(&bytes));
-        }
+        let called = catch_unwind(AssertUnwindSafe(|| target(&bytes)));
+        assert!(called.is_ok(), "run {runs}: {}", shown(&bytes));
         let took = clock.mono().since(now);
         if took > slowest.0 {
             assert!(told.is_none() || took < HANGS, "run {runs} took {took:?}: {}", shown(&bytes));

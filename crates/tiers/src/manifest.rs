@@ -440,7 +440,8 @@ mod tests {
             created: START,
         };
         let nameless = tarsier_index::Lock { id: String::new(), ..lock.clone() };
-        let seeds = [sidecar::to_bytes(&[lock.clone()]), sidecar::to_bytes(&[nameless, lock])];
+        let seeds =
+            [sidecar::to_bytes(std::slice::from_ref(&lock)), sidecar::to_bytes(&[nameless, lock])];
         let take = |bytes: &[u8]| {
             let Ok(locks) = sidecar::from_bytes(bytes) else { return };
             index.put_locks(&locks).expect("the index takes it");

@@ -88,7 +88,7 @@ fn seeds() -> Vec<Vec<u8>> {
 /// What is left to be read of the bytes.
 struct Rest<'a>(&'a [u8]);
 
-impl<'a> Rest<'a> {
+impl Rest<'_> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;

@@ -224,8 +224,9 @@ fn a_picture_that_never_ends_or_never_begins_does_not_fill_the_memory() {
         let pending = stream.pending.iter().flat_map(|pending| &pending.units);
         stream.before.iter().chain(pending).map(Bytes::len).sum::<usize>()
     };
-    let slice = [SECOND_SLICE, &[7; 1 << 20]].concat();
-    let (sei, mut shown) = ([&[0x06][..], &[7; 1 << 20]].concat(), String::new());
+    let long = vec![7; 1 << 20];
+    let slice = [SECOND_SLICE, &long].concat();
+    let (sei, mut shown) = ([&[0x06], &long[..]].concat(), String::new());
     for (unit, what) in [(slice, "slices of one picture"), (sei, "no picture at all")] {
         for n in 0..100 {
             shown += &show(&mut pictures, [packet(&[&unit], n * 3600 + 1, false)]);
