@@ -303,6 +303,8 @@ impl Scene {
                 let mut known: Vec<i64> =
                     known.iter().filter_map(|item| item["start_utc_ms"].as_i64()).collect();
                 known.sort_unstable();
+                // It goes on being recorded: a file may have begun since.
+                known.retain(|start| Some(start) <= starts.last());
                 (known == starts).then_some(())
             })
             .await?;
@@ -310,6 +312,9 @@ impl Scene {
         for item in list["items"].as_array().context("items")? {
             let (start, length) = (item["start_utc_ms"].as_i64(), item["duration_ms"].as_i64());
             let (start, length) = (start.context("start")?, length.context("duration")?);
+            if Some(&start) > starts.last() {
+                continue;
+            }
             let (_, end) = spans.iter().find(|span| span.0.0 == start).context("its file")?;
             let differs = (start + length - end.0).abs();
             // The newest file is being written: it was longer a moment later.
