@@ -5,6 +5,10 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
+mod browser;
+mod cameras;
+mod fragments;
+mod grid;
 mod index;
 mod live;
 mod proc;
@@ -12,6 +16,7 @@ mod record;
 mod start;
 mod table;
 mod tiers;
+mod viewers;
 
 use std::path::PathBuf;
 
@@ -21,10 +26,23 @@ use anyhow::{Context as _, bail};
 #[derive(Debug)]
 pub(crate) struct Options {
     json: Option<PathBuf>,
-    cameras: u16,
-    seconds: u64,
+    cameras: Option<u16>,
+    seconds: Option<u64>,
     windows: usize,
+    viewers: u16,
     streams: Streams,
+}
+
+impl Options {
+    /// How many cameras, where nobody asks for another number.
+    fn cameras(&self) -> u16 {
+        self.cameras.unwrap_or(16)
+    }
+
+    /// How long a window of measuring is.
+    fn seconds(&self) -> u64 {
+        self.seconds.unwrap_or(30)
+    }
 }
 
 /// Which of `record`'s two parts to run.
@@ -35,17 +53,25 @@ pub(crate) enum Streams {
     Both,
 }
 
+const BENCHES: &str = "record | live | viewers | grid | index | start | tiers";
+
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().context("which bench? record | live | index | start | tiers")?;
-    let mut options =
-        Options { json: None, cameras: 16, seconds: 30, windows: 3, streams: Streams::All };
+    let name = arguments.next().with_context(|| format!("which bench? {BENCHES}"))?;
+    let mut options = Options {
+        json: None,
+        cameras: None,
+        seconds: None,
+        windows: 3,
+        viewers: 100,
+        streams: Streams::All,
+    };
     while let Some(argument) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--json" => options.json = Some(value.into()),
-            "--cameras" => options.cameras = value.parse().context("--cameras")?,
-            "--seconds" => options.seconds = value.parse().context("--seconds")?,
+            "--cameras" => options.cameras = Some(value.parse().context("--cameras")?),
+            "--seconds" => options.seconds = Some(value.parse().context("--seconds")?),
             "--streams" => {
                 options.streams = match value.as_str() {
                     "all" => Streams::All,
@@ -54,9 +80,10 @@ fn main() -> anyhow::Result<()> {
                     other => bail!("--streams {other}: all, main or both"),
                 }
             }
+            "--viewers" => options.viewers = value.parse().context("--viewers")?,
             "--windows" => options.windows = value.parse().context("--windows")?,
             _ => bail!(
-                "{argument} is not understood; known: --json --cameras --seconds --windows --streams"
+                "{argument} is not understood; known: --json --cameras --seconds --windows --viewers --streams"
             ),
         }
     }
@@ -68,7 +95,9 @@ fn main() -> anyhow::Result<()> {
             "index" => index::run(&options).await,
             "start" => start::run(&options).await,
             "tiers" => tiers::run(&options),
-            other => bail!("no bench {other:?}; there are record, live, index, start and tiers"),
+            "viewers" => viewers::run(&options).await,
+            "grid" => grid::run(&options).await,
+            other => bail!("no bench {other:?}; there are {BENCHES}"),
         }
     })?;
     table.print();

@@ -4,104 +4,17 @@
 //! CPU is counted per camera-minute in windows while both run; memory is the proportional set size at the end.
 //! After that the hub is stopped and the files are read again: access units in must be access units on disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde_json::json;
-use tarsier_tests::hub::{Account, HubOptions, HubProcess, program, stderr_of};
+use tarsier_tests::hub::{Account, HubOptions, HubProcess, stderr_of};
 use tokio::process::{Child, Command};
 
+use crate::cameras::{Cameras, MainAndSub, add_cameras, films};
 use crate::proc::{cpu_seconds, pss_mb, rss_mb};
 use crate::table::{Row, Table, median};
 use crate::{Options, Streams};
-
-/// A demo camera server, killed when dropped.
-pub(crate) struct Cameras {
-    child: Child,
-    port: u16,
-}
-
-impl Cameras {
-    pub(crate) async fn start(count: u16, main: &Path, sub: &Path) -> anyhow::Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new(program("tarsierd")?)
-            .args([
-                "demo-camera",
-                "--listen",
-                &format!("127.0.0.1:{port}"),
-                "--cameras",
-                &count.to_string(),
-            ])
-            .arg("--main")
-            .arg(main)
-            .arg("--sub")
-            .arg(sub)
-            .kill_on_drop(true)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .context("start the demo cameras")?;
-        let deadline = tokio::time::sleep(Duration::from_secs(20));
-        tokio::pin!(deadline);
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            ensure!(!deadline.is_elapsed(), "the demo cameras do not answer");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(Self { child, port })
-    }
-
-    pub(crate) fn url(&self, camera: u16, stream: &str) -> String {
-        format!("rtsp://127.0.0.1:{}/cam{camera}/{stream}", self.port)
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap_or_default()
-    }
-}
-
-/// Films for the cameras, made once by ffmpeg.
-pub(crate) async fn films(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
-    std::fs::create_dir_all(folder)?;
-    let make =
-        async |name: &str, size: &str, bitrate: &str, gop: &str| -> anyhow::Result<PathBuf> {
-            let path = folder.join(name);
-            if path.is_file() {
-                return Ok(path);
-            }
-            let unfinished = folder.join(format!("unfinished-{name}"));
-            let source = format!("testsrc2=size={size}:rate=25:duration=20,noise=alls=12:allf=t");
-            let status = Command::new("ffmpeg")
-                .args(["-v", "error", "-y", "-f", "lavfi", "-i", &source])
-                .args(["-f", "lavfi", "-i", "sine=frequency=330:sample_rate=16000:duration=20"])
-                .args([
-                    "-c:v",
-                    "libx264",
-                    "-preset",
-                    "veryfast",
-                    "-profile:v",
-                    "high",
-                    "-bf",
-                    "0",
-                    "-g",
-                    gop,
-                ])
-                .args([
-                    "-b:v", bitrate, "-minrate", bitrate, "-maxrate", bitrate, "-bufsize", bitrate,
-                ])
-                .args(["-x264-params", "nal-hrd=cbr:scenecut=0", "-pix_fmt", "yuv420p"])
-                .args(["-c:a", "aac", "-b:a", "32k", "-ac", "1", "-movflags", "+faststart"])
-                .arg(&unfinished)
-                .status()
-                .await
-                .context("ffmpeg makes the films of the bench")?;
-            ensure!(status.success(), "ffmpeg could not make {name}");
-            std::fs::rename(&unfinished, &path)?;
-            Ok(path)
-        };
-    let main = make("main-1080p25-4m.mp4", "1920x1080", "4M", "50").await?;
-    let sub = make("sub-360p25-400k.mp4", "640x360", "400k", "50").await?;
-    Ok((main, sub))
-}
 
 struct Peers(Vec<Child>);
 
@@ -154,27 +67,6 @@ fn sum(pids: &[u32], figure: impl Fn(u32) -> f64) -> f64 {
     pids.iter().map(|pid| figure(*pid)).sum()
 }
 
-/// Adds cameras 1 to `count` and waits until all of them record.
-pub(crate) async fn add_cameras(
-    hub: &HubProcess,
-    cameras: &Cameras,
-    count: u16,
-    subs: bool,
-) -> anyhow::Result<Vec<String>> {
-    let mut ids = Vec::new();
-    for camera in 1..=count {
-        let mut new = json!({ "name": format!("Camera {camera}"), "main": { "url": cameras.url(camera, "main") } });
-        if subs {
-            new["sub"] = json!({ "url": cameras.url(camera, "sub") });
-        }
-        ids.push(hub.add_camera(&new).await?);
-    }
-    for id in &ids {
-        hub.until_state(id, "recording", Duration::from_secs(60)).await?;
-    }
-    Ok(ids)
-}
-
 struct Measured {
     our_cpu: Vec<f64>,
     their_cpu: Vec<f64>,
@@ -185,25 +77,30 @@ struct Measured {
     counts: String,
 }
 
-async fn measure(options: &Options, cameras: &Cameras, subs: bool) -> anyhow::Result<Measured> {
+async fn measure(
+    options: &Options,
+    cameras: &Cameras,
+    streams: MainAndSub,
+) -> anyhow::Result<Measured> {
+    let (count, seconds) = (options.cameras(), options.seconds());
     let folder = tempfile::tempdir()?;
     let hub = HubProcess::start(&folder.path().join("hub"), &HubOptions::default()).await?;
-    let ids = add_cameras(&hub, cameras, options.cameras, subs).await?;
-    let peers = Peers::start(cameras, options.cameras, &folder.path().join("peer"))?;
+    let ids = add_cameras(&hub, cameras, count, streams).await?;
+    let peers = Peers::start(cameras, count, &folder.path().join("peer"))?;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let (ours, _) = recorders(&hub).await?;
     let theirs = peers.pids();
-    let window = Duration::from_secs(options.seconds).as_secs_f64();
-    let minutes = f64::from(options.cameras) * window / 60.0;
+    let window = Duration::from_secs(seconds).as_secs_f64();
+    let minutes = f64::from(count) * window / 60.0;
     let (mut our_cpu, mut their_cpu, mut hub_cpu) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.windows {
         let before = (sum(&ours, cpu_seconds), sum(&theirs, cpu_seconds), cpu_seconds(hub.pid()));
-        tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
         our_cpu.push((sum(&ours, cpu_seconds) - before.0) / minutes);
         their_cpu.push((sum(&theirs, cpu_seconds) - before.1) / minutes);
         hub_cpu.push((cpu_seconds(hub.pid()) - before.2) / window * 100.0);
     }
-    let count = f64::from(options.cameras);
+    let count = f64::from(count);
     let (our_pss_mb, their_pss_mb) = (sum(&ours, pss_mb) / count, sum(&theirs, pss_mb) / count);
     let (hub_rss_mb, hub_cpu_percent) = (rss_mb(hub.pid()), median(&hub_cpu));
     drop(peers);
@@ -246,22 +143,24 @@ async fn stop_and_count(hub: HubProcess, cameras: usize) -> anyhow::Result<Strin
 /// Runs it.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     let (main, sub) = films(Path::new("target/bench")).await?;
-    let cameras = Cameras::start(options.cameras, &main, &sub).await?;
+    let cameras = Cameras::start(options.cameras(), &main, &sub).await?;
     let before = cpu_seconds(cameras.pid());
     let mut conditions = vec![format!(
         "{} cameras, 1080p25 H.264 4 Mbit/s + AAC; {} windows of {} s; both recorders at the same time",
-        options.cameras, options.windows, options.seconds
+        options.cameras(),
+        options.windows,
+        options.seconds()
     )];
     let mut rows = Vec::new();
     let parts = [
-        (Streams::Main, "main only", "at most 0.5x"),
-        (Streams::Both, "main recorded, sub connected", ""),
+        (Streams::Main, MainAndSub::Main, "main only", "at most 0.5x"),
+        (Streams::Both, MainAndSub::Both, "main recorded, sub connected", ""),
     ];
-    for (streams, name, goal) in parts {
+    for (streams, connected, name, goal) in parts {
         if options.streams != Streams::All && options.streams != streams {
             continue;
         }
-        let measured = measure(options, &cameras, streams == Streams::Both).await?;
+        let measured = measure(options, &cameras, connected).await?;
         conditions.push(format!("{name}: {}", measured.counts));
         conditions.push(format!(
             "{name}: windows {:.3?}, ffmpeg (main only) {:.3?} CPU-s per camera-minute",

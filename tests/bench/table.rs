@@ -16,6 +16,18 @@ pub(crate) struct Row {
     pub(crate) goal: String,
 }
 
+impl Row {
+    /// A figure without a peer.
+    pub(crate) fn new(metric: &str, unit: &'static str, ours: f64, goal: &str) -> Self {
+        Self { metric: metric.to_owned(), unit, ours, peer: None, goal: goal.to_owned() }
+    }
+
+    /// The same figure of somebody else, if it could be measured.
+    pub(crate) fn against(self, name: &str, value: Option<f64>) -> Self {
+        Self { peer: value.map(|value| (name.to_owned(), value)), ..self }
+    }
+}
+
 /// A bench's result.
 #[derive(Debug)]
 pub(crate) struct Table {

@@ -74,6 +74,13 @@ impl Default for GstOptions {
     }
 }
 
+/// The system's own Python runs it: the bindings of GStreamer belong to it.
+fn script() -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/gst_camera.py"));
+    command
+}
+
 /// A running camera. Dropping it kills it.
 #[derive(Debug)]
 pub struct GstCamera {
@@ -84,9 +91,7 @@ pub struct GstCamera {
 impl GstCamera {
     /// Starts a camera, and waits until it listens.
     pub async fn start(options: &GstOptions) -> anyhow::Result<Self> {
-        // The system's own Python: the bindings of GStreamer belong to it.
-        let mut command = Command::new("/usr/bin/python3");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fakes/gst_camera.py"));
+        let mut command = script();
         command.args(["--gop", &options.gop.to_string()]);
         match options.video {
             GstVideo::H264 => command.args(["--codec", "h264"]),
@@ -113,6 +118,17 @@ impl GstCamera {
             // Not as an argument: tests look for passwords in the list of processes.
             command.env("GST_CAMERA_PASSWORD", credentials.password.expose());
         }
+        Self::begin(command).await
+    }
+
+    /// Not a camera of its own: what another RTSP server shows, read once and shown to whoever wants it.
+    pub async fn relay(url: &str) -> anyhow::Result<Self> {
+        let mut command = script();
+        command.args(["--relay", url]);
+        Self::begin(command).await
+    }
+
+    async fn begin(command: Command) -> anyhow::Result<Self> {
         let mut process = Process::spawn(command)?;
         let port = |line: &crate::process::Line| {
             let ready: Value =

@@ -3,6 +3,7 @@
 
     gst_camera.py [--codec h264|h265] [--audio aac|alaw|mulaw|none] [--auth none|basic|digest]
                   [--user NAME] [--b-frames N] [--size WxH] [--gop PICTURES]
+    gst_camera.py --relay URL      the H.264 pictures of another RTSP server instead, read once for all who watch
 
 Serves rtsp://127.0.0.1:PORT/live on a free port and prints {"port": PORT} when it listens. It ends when its standard
 input does, so that it never outlives the test that started it. The password comes
@@ -23,6 +24,9 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402  (vers
 
 
 def pipeline(options):
+    if options.relay:
+        source = f"rtspsrc location={options.relay} protocols=tcp latency=0"
+        return f"( {source} ! rtph264depay ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
     width, height = options.size.split("x")
     picture = f"videotestsrc is-live=true pattern=ball ! video/x-raw,width={width},height={height},framerate=25/1,format=I420"
     encoder = {
@@ -70,6 +74,7 @@ def main():
     parser.add_argument("--b-frames", type=int, default=0)
     parser.add_argument("--size", default="320x180")
     parser.add_argument("--gop", type=int, default=25)
+    parser.add_argument("--relay")
     options = parser.parse_args()
     options.password = os.environ.get("GST_CAMERA_PASSWORD", "")
 

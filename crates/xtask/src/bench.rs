@@ -4,16 +4,18 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use crate::build::{self, Profile, Window};
 use crate::process::{cargo, run};
 use crate::setup::{Group, setup};
 
 /// Benches, each with what it measures.
-const BENCHES: [(&str, &str); 5] = [
+const BENCHES: [(&str, &str); 7] = [
     ("record", "CPU and memory of recording, against other recorders"),
-    ("live", "time to the first picture, and from glass to glass"),
+    ("live", "time to the first picture, and to the screen: MSE, WebRTC, LL-HLS in Chromium"),
+    ("viewers", "CPU of showing one stream to 100 viewers, against other servers"),
+    ("grid", "16 of 64 cameras seen in Chromium for ten minutes: every picture that is not shown"),
     ("index", "questions to an index with a year in it"),
     ("start", "from start to the first recorded picture"),
     ("tiers", "rebuilding an index, moving footage, and what that costs a recorder"),
@@ -36,9 +38,13 @@ const TORTURES: [(&str, &str); 5] = [
 /// How much more of it than in a test run.
 const LONG: [(&str, &str); 2] = [("TARSIER_KILLS", "1000"), ("TARSIER_REBOOT_SECONDS", "60")];
 
+/// What each of them understands, where it has a meaning.
+const OPTIONS: &str = "options: --json FILE, --seconds N and --windows N (of measuring), --cameras N (record, grid), \
+                       --viewers N (viewers), --streams all|main|both (record)";
+
 /// Runs one bench on a release build.
 pub(crate) fn bench(name: Option<&str>, args: &[OsString]) -> Result<()> {
-    let name = known("bench", name, &BENCHES)?;
+    let name = known("bench", name, &BENCHES).map_err(|error| anyhow!("{error}\n{OPTIONS}"))?;
     setup(&[Group::Build, Group::Test])?;
     build::ui()?;
     build::programs(Window::Without, Profile::Release)?;
