@@ -55,8 +55,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
                 said.number("by_webrtc"),
                 said.number("by_mse"),
             ),
-            "came: WebRTC: pictures received whole; Media Source: fragments with a picture. Shown: those that the browser \
-             says it presented"
+            "came: WebRTC: pictures received whole; Media Source: fragments with a picture. Presented: as the browser \
+             counts. A picture or two of each tile are on their way when it is counted, at the begin as at the end"
                 .to_owned(),
             format!(
                 "CPU seconds from the first camera recorded to the end: the hub {:.1}, all recorders {:.1}; \
