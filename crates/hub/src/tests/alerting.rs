@@ -15,15 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// A hub whose recorders, which cannot be started here, say nothing: only the test says how cameras are.
-async fn quiet() -> Running {
-    quiet_in(tempfile::tempdir().unwrap()).await
-}
-
-async fn quiet_in(dir: tempfile::TempDir) -> Running {
-    start_with(dir, Recorders::Unheard).await
-}
-
 impl Running {
     /// What is said of a camera's main stream.
     async fn tell(&self, camera: &str, state: LinkState) {
@@ -78,7 +69,7 @@ fn by_reason(ledger: &Value) -> BTreeMap<String, i64> {
 
 #[tokio::test]
 async fn an_alert_is_raised_acknowledged_resolved_and_outlives_the_hub() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     running.refuse("garden").await;
     let open = running.alerts_until("raised", |alerts| !alerts.is_empty()).await;
@@ -99,7 +90,7 @@ async fn an_alert_is_raised_acknowledged_resolved_and_outlives_the_hub() {
     assert!(metrics.contains("tarsier_alerts_open{kind=\"camera_stopped\"} 1"), "{metrics}");
     assert!(metrics.contains("tarsier_alerts_open{kind=\"disk_low\"} 0"), "{metrics}");
 
-    let again = quiet_in(running.stop().await).await;
+    let again = start_in(running.stop().await).await;
     let kept = again.admin(Method::GET, "/api/v1/alerts", None).await.json();
     assert_eq!(kept["items"][0]["id"], alert["id"], "it goes on over a restart");
     assert_eq!(kept["items"][0]["acknowledged_by"], "test");
@@ -117,7 +108,7 @@ async fn an_alert_is_raised_acknowledged_resolved_and_outlives_the_hub() {
 
 #[tokio::test]
 async fn alerts_are_posted_and_a_failure_is_shown() {
-    let running = quiet().await;
+    let running = start().await;
     let settings = "/api/v1/alerts/settings";
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (sender, mut got) = tokio::sync::mpsc::channel::<Value>(4);
@@ -143,7 +134,7 @@ async fn alerts_are_posted_and_a_failure_is_shown() {
     let answer = running.ask(Some(&viewer), Method::GET, settings, None).await;
     answer.assert_problem(StatusCode::FORBIDDEN, "forbidden", "an address may be a secret");
     server.abort();
-    let again = quiet_in(running.stop().await).await;
+    let again = start_in(running.stop().await).await;
     let kept = again.admin(Method::GET, settings, None).await.json();
     assert_eq!((&kept["webhook_url"], &kept["has_webhook_secret"]), (&json!(url), &json!(true)));
     let mut seen = HashSet::new();
@@ -159,7 +150,7 @@ async fn alerts_are_posted_and_a_failure_is_shown() {
 
 #[tokio::test]
 async fn a_viewer_is_told_of_his_cameras_only() {
-    let running = quiet().await;
+    let running = start().await;
     for name in ["Garden", "Gate", "Yard"] {
         running.add(name).await;
     }
@@ -181,7 +172,7 @@ async fn a_viewer_is_told_of_his_cameras_only() {
         members_json: members.to_string(),
     };
     running.hub.index.put_alert(&row).unwrap();
-    let running = quiet_in(running.stop().await).await;
+    let running = start_in(running.stop().await).await;
     let all = running.admin(Method::GET, "/api/v1/alerts", None).await.json();
     let title = all["items"][0]["title"].as_str().unwrap();
     assert!(title.starts_with("3 cameras: no picture since "), "{all}");
@@ -201,7 +192,7 @@ async fn a_viewer_is_told_of_his_cameras_only() {
 
 #[tokio::test]
 async fn the_system_counts_alerts_that_warn_and_no_news() {
-    let running = quiet().await;
+    let running = start().await;
     let now = running.hub.now();
     for (id, kind) in [(1, "disk_low"), (2, "cleanup_done"), (3, "footage_lost")] {
         let members =
@@ -219,7 +210,7 @@ async fn the_system_counts_alerts_that_warn_and_no_news() {
         };
         running.hub.index.put_alert(&row).unwrap();
     }
-    let running = quiet_in(running.stop().await).await;
+    let running = start_in(running.stop().await).await;
     assert_eq!(running.hub.alerts.open().len(), 3, "all three go on");
     let system = running.admin(Method::GET, "/api/v1/system", None).await.json();
     assert_eq!(system["open_alerts"], 2, "a cleanup is good to know and no warning");
@@ -227,7 +218,7 @@ async fn the_system_counts_alerts_that_warn_and_no_news() {
 
 #[tokio::test]
 async fn while_muted_nothing_is_told_and_all_is_shown() {
-    let running = quiet().await;
+    let running = start().await;
     let mute = "/api/v1/alerts/mute";
     let until = running.hub.now().plus_millis(HOUR).0;
     let set = running.admin(Method::PUT, mute, Some(json!({"until_utc_ms": until}))).await;
@@ -264,7 +255,7 @@ async fn while_muted_nothing_is_told_and_all_is_shown() {
 
 #[tokio::test]
 async fn a_hub_that_has_just_started_does_not_take_its_cameras_for_deleted() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     let dir = running.stop().await;
     let (hub, _inbox, _nudges) = build(dir.path()).await;
@@ -276,7 +267,7 @@ async fn a_hub_that_has_just_started_does_not_take_its_cameras_for_deleted() {
 
 #[tokio::test]
 async fn pages_of_alerts_join_without_a_hole() {
-    let running = quiet().await;
+    let running = start().await;
     for id in 1..=7 {
         let row = tarsier_index::AlertRow {
             id,
@@ -312,7 +303,7 @@ async fn pages_of_alerts_join_without_a_hole() {
 
 #[tokio::test]
 async fn a_camera_that_was_never_connected_has_a_ledger_without_a_hole() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     running.refuse("garden").await;
     let created = running.hub.camera(&CameraId::new("garden").unwrap()).unwrap().created;
@@ -335,11 +326,11 @@ async fn a_camera_that_was_never_connected_has_a_ledger_without_a_hole() {
 
 #[tokio::test]
 async fn time_without_a_hub_is_ours_and_the_outage_after_it_is_not() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     let now = running.hub.now();
     running.film(&segment(now.plus_millis(-4 * HOUR), 3 * HOUR));
-    let again = quiet_in(running.stop().await).await;
+    let again = start_in(running.stop().await).await;
     again.refuse("garden").await;
     again.hub.journal.flush().await;
     let ledger = again.ledger("garden", "").await;
@@ -367,7 +358,7 @@ async fn time_without_a_hub_is_ours_and_the_outage_after_it_is_not() {
 
 #[tokio::test]
 async fn a_night_in_which_the_machine_slept_is_not_the_cameras() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     let (hub, now) = (&running.hub, running.hub.now());
     running.film(&segment(now.plus_millis(-10 * HOUR), 90 * MINUTE));
@@ -390,13 +381,13 @@ async fn a_night_in_which_the_machine_slept_is_not_the_cameras() {
 
 #[tokio::test]
 async fn a_hub_that_is_killed_while_paused_leaves_a_planned_gap() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     let now = running.hub.now();
     running.film(&segment(now.plus_millis(-2 * HOUR), HOUR));
     running.admin(Method::PUT, "/api/v1/recording", Some(json!({"paused": true}))).await;
     let dir = running.stop().await;
-    let again = quiet_in(dir).await;
+    let again = start_in(dir).await;
     let ledger = again.ledger("garden", "").await;
     assert_eq!(ledger["unknown_ms"], 0, "{ledger}");
     // Before the pause nothing was recorded for an hour, and nobody was there to see why.
@@ -411,7 +402,7 @@ async fn a_hub_that_is_killed_while_paused_leaves_a_planned_gap() {
 
 #[tokio::test]
 async fn a_status_line_and_its_figures_are_in_the_metrics() {
-    let running = quiet().await;
+    let running = start().await;
     running.add("Garden").await;
     let now = running.hub.now();
     let day = 24 * HOUR;

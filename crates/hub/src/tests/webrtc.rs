@@ -30,8 +30,7 @@ async fn with_pictures() -> (Running, Watch<tarsier_api::problem::Problem>) {
 
 /// The same, of which a keyframe came and nothing more.
 async fn with_keyframe() -> (Running, Watch<tarsier_api::problem::Problem>) {
-    // On a busy machine the camera, which has no recorder, would be said to be offline in the midst of a test.
-    let running = start_with(tempfile::tempdir().unwrap(), Recorders::Unheard).await;
+    let running = start().await;
     running.add("Garden").await;
     let watch = running.hub.live.watch((garden(), MAIN)).await;
     running.stream_begins().await;
