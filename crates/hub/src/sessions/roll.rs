@@ -216,6 +216,8 @@ impl Roll {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use tarsier_api::rights::{Right, Role};
     use tarsier_types::{CameraId, StreamKind};
 
@@ -343,7 +345,7 @@ mod tests {
         assert_eq!(list(&roll, 3), used, "in its own words, not in those of what is made of it");
         let written = roll.given().clone();
         roll.revoke(at(4), "a");
-        assert_eq!(list(&roll, 4), [window.clone()]);
+        assert_eq!(list(&roll, 4), slice::from_ref(&window));
         roll.give(written);
         assert_eq!(list(&roll, 4), [window], "it was taken back while the list was written");
         assert_eq!(list(&roll, 60), [], "all have expired");
