@@ -45,7 +45,7 @@ use crate::programs::ChildPrograms;
 use crate::storage::Nudge;
 use crate::tokens::Grant;
 use crate::ui::Ui;
-use crate::{http, reports, serve};
+use crate::{http, serve};
 
 const HOST: &str = "127.0.0.1:8787";
 /// Must be found nowhere.
