@@ -36,12 +36,16 @@ pub enum Fault {
     FailSome(u8),
     /// So many of a hundred packets are lost, and arrive when TCP has sent them again: everything behind them waits.
     Loss(u8),
+    /// No more than so many bits a second come from the server.
+    Narrow(u64),
 }
 
 /// Linux sends what was not acknowledged again after 200 ms at the earliest (`TCP_RTO_MIN`).
 const SENT_AGAIN: Duration = Duration::from_millis(200);
 /// What fits a packet: read at a time while packets are lost.
 const PACKET: usize = 1448;
+/// What a router keeps for a narrow line.
+const KEPT_PACKETS: usize = 16;
 
 /// How living connections end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,10 +226,14 @@ async fn connection(mut client: TcpStream, mut shared: Shared) {
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        let up =
-            Pump { direction: Direction::ToServer, shared: shared.clone(), passed: 0, packets: 0 };
-        let down =
-            Pump { direction: Direction::ToClient, shared: shared.clone(), passed: 0, packets: 0 };
+        let pump = |direction| Pump {
+            direction,
+            shared: shared.clone(),
+            passed: 0,
+            packets: 0,
+            free_at: Mono::ZERO,
+        };
+        let (up, down) = (pump(Direction::ToServer), pump(Direction::ToClient));
         tokio::select! {
             _ = up.run(from_client, to_server) => {}
             _ = down.run(from_server, to_client) => {}
@@ -259,6 +267,8 @@ struct Pump {
     shared: Shared,
     passed: u64,
     packets: u64,
+    /// When a narrow line has carried what it was given.
+    free_at: Mono,
 }
 
 /// What is under way at most in one direction.
@@ -272,11 +282,15 @@ impl Pump {
             let fault = *self.shared.faults.borrow_and_update();
             let held = fault == Fault::Hang
                 || (fault == Fault::Mute && self.direction == Direction::ToClient);
-            let at_a_time = if matches!(fault, Fault::Loss(_)) { PACKET } else { buffer.len() };
+            let (at_a_time, most) = match fault {
+                Fault::Loss(_) => (PACKET, IN_FLIGHT),
+                Fault::Narrow(_) if self.direction == Direction::ToClient => (PACKET, KEPT_PACKETS),
+                _ => (buffer.len(), IN_FLIGHT),
+            };
             let wait = under_way.front().map(|(due, _)| due.since(self.shared.clock.mono()));
             tokio::select! {
                 changed = self.shared.faults.changed() => if changed.is_err() { return Ok(()) },
-                read = from.read(&mut buffer[..at_a_time]), if !held && under_way.len() < IN_FLIGHT => {
+                read = from.read(&mut buffer[..at_a_time]), if !held && under_way.len() < most => {
                     let read = read?;
                     if read == 0 {
                         for (_, bytes) in under_way {
@@ -284,7 +298,7 @@ impl Pump {
                         }
                         return Ok(());
                     }
-                    let due = self.shared.clock.mono() + self.delay(fault);
+                    let due = self.due(fault, read);
                     under_way.push_back((due, buffer[..read].to_vec()));
                 }
                 () = tokio::time::sleep(wait.unwrap_or_default()), if !held && wait.is_some() => {
@@ -298,6 +312,20 @@ impl Pump {
                     }
                 }
             }
+        }
+    }
+
+    /// When what was read just now arrives.
+    fn due(&mut self, fault: Fault, bytes: usize) -> Mono {
+        let now = self.shared.clock.mono();
+        match fault {
+            Fault::Narrow(bps) if self.direction == Direction::ToClient => {
+                let bits = u64::try_from(bytes).unwrap_or(0) * 8;
+                let takes = Duration::from_micros(bits * 1_000_000 / bps.max(1));
+                self.free_at = self.free_at.max(now) + takes;
+                self.free_at
+            }
+            _ => now + self.delay(fault),
         }
     }
 
@@ -393,6 +421,19 @@ mod tests {
             tokio::time::timeout(DEADLINE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
             assert_eq!(answer, *b"2", "after {fault:?} nothing is lost");
         }
+    }
+
+    #[tokio::test]
+    async fn a_narrow_line_carries_so_much_a_second_and_loses_nothing() {
+        let clock = SystemClock::start();
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.addr()).await.unwrap();
+        exchange(&mut stream, b"warm").await.unwrap();
+        proxy.set(Fault::Narrow(800_000));
+        let (began, sent) = (clock.mono(), vec![7; 50_000]);
+        assert_eq!(exchange(&mut stream, &sent).await.unwrap(), sent);
+        let took = clock.mono().since(began);
+        assert!(took >= Duration::from_millis(490), "{took:?} for half a second's worth");
     }
 
     #[tokio::test]

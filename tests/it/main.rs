@@ -2,6 +2,7 @@
 //!
 //! They need the programs built (`cargo build`); `cargo xtask test` does that first.
 
+mod auto;
 mod bad_input;
 mod clock;
 mod crash;

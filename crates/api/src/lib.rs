@@ -48,6 +48,7 @@ macro_rules! for_each_exported_type {
         $visit!($crate::live::MseRequest);
         $visit!($crate::live::MseMessage);
         $visit!($crate::live::MseRenewal);
+        $visit!($crate::live::MseReport);
         $visit!($crate::problem::Problem);
         $visit!($crate::rights::Session);
         $visit!($crate::rights::NewStreamToken);

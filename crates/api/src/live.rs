@@ -6,6 +6,9 @@
 //! reached the recorder. Media time starts at 0 with each `Init` and the unit before it is never needed again:
 //! a client puts the new run behind what it has buffered (`timestampOffset`), or begins anew.
 //!
+//! `auto` in the place of the stream chooses between them, and follows the connection: each change is an `Init`, the run behind
+//! it goes on where the one before was left. It must know what reaches the client ([`MseReport`]).
+//!
 //! The stream ends with the token that it was opened with, unless the client hands over a later one in time
 //! ([`MseRenewal`], as often as it likes); one that is not good for this stream ends it at once.
 
@@ -25,6 +28,12 @@ pub struct MseRequest {
     /// [`MseMessage::Init`] tells whether it comes.
     #[serde(default)]
     pub sound: bool,
+    /// The client sends an [`MseReport`] whenever it has received 32 KiB, or anything 100 ms ago. For `auto`.
+    #[serde(default)]
+    pub reports: bool,
+    /// How high the picture is shown, in pixels of the screen, for `auto`: a small one needs no large stream.
+    #[serde(default)]
+    pub shown_height: Option<u16>,
 }
 
 /// A later token for the same stream: the client's second message and all that follow.
@@ -32,6 +41,16 @@ pub struct MseRequest {
 pub struct MseRenewal {
     /// From now on the stream ends with this one.
     pub token: String,
+}
+
+/// What has reached the client, as often as it likes.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, TS, ToSchema)]
+pub struct MseReport {
+    /// So many messages since the beginning, text and binary.
+    pub received: u32,
+    /// How high the picture is shown now, in pixels of the screen.
+    #[serde(default)]
+    pub shown_height: Option<u16>,
 }
 
 /// What can be watched live, as in paths: a camera's own streams, and rungs, which are converted to H.264 for who
@@ -79,6 +98,11 @@ pub enum MseMessage {
     Skipped {
         /// How many access units.
         units: u32,
+    },
+    /// Nothing, to see whether it arrives in time: a client passes it over (and counts it).
+    Probe {
+        /// Any text.
+        padding: String,
     },
     /// Nothing will follow.
     Ended {

@@ -176,14 +176,18 @@ async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
 }
 
 fn source(hub: &Hub, camera: &CameraId, rung: Rung) -> StreamKind {
+    rung.source(sub_height(hub, camera))
+}
+
+/// How high the sub stream is, if there is one and its pictures flow.
+pub(crate) fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
     let has_sub = hub.camera(camera).is_some_and(|camera| camera.has(StreamKind::Sub));
     let statuses = hub.brains().get(camera).map(|brain| brain.stream_statuses(hub.now()));
     let sub = statuses
         .into_iter()
         .flatten()
         .find(|status| status.is_playing && StreamKind::from(status.stream) == StreamKind::Sub);
-    let height = sub.filter(|_| has_sub).and_then(|sub| sub.video).map(|video| video.height);
-    rung.source(height)
+    sub.filter(|_| has_sub).and_then(|sub| sub.video).map(|video| video.height)
 }
 
 /// Until the source ends (why), or the transcoder takes nothing any more.

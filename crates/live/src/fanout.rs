@@ -165,6 +165,11 @@ impl<N> Watch<N> {
         self.tracks
     }
 
+    /// How long the oldest picture waits to be taken.
+    pub fn waited(&self, now: Mono) -> Duration {
+        self.mailbox.viewer.lock().unwrap_or_else(PoisonError::into_inner).waited(now)
+    }
+
     /// What to send next, if there is anything now.
     pub fn next_now(&mut self) -> Option<Next<N>> {
         self.mailbox.viewer.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -5,9 +5,11 @@
 //! ```
 //! [`feed`] and [`viewer`] are brains: which GOP a newcomer gets, what a slow viewer loses, when nobody needs the
 //! stream any more. A rung ([`stream`]) is a stream like the camera's own: only who feeds it is another. [`fanout`] is the task that runs them, [`mse`] turns what a viewer gets into messages.
+//! [`auto`] moves a viewer between a camera's streams.
 //! What does not belong here: sockets, HTTP, the past. `live` never waits for a viewer, the index or a disk
 //! (SPEC section 8).
 
+pub mod auto;
 pub mod fanout;
 pub mod feed;
 pub mod mse;

@@ -31,6 +31,8 @@ pub enum MseOut<N> {
     Media(Bytes),
     /// So many units were left out.
     Skipped(u32),
+    /// So many bytes of nothing: whether they arrive as fast as pictures would.
+    Padding(usize),
     /// No pictures for now.
     Waiting(N),
     /// The viewer can decode no such coding; nothing will follow.
@@ -90,7 +92,7 @@ pub async fn serve<N>(
 }
 
 /// The parameters of what this viewer gets.
-fn sent(parameters: &ParameterSets, tracks: Tracks, codecs: &[String]) -> ParameterSets {
+pub(crate) fn sent(parameters: &ParameterSets, tracks: Tracks, codecs: &[String]) -> ParameterSets {
     let audio = parameters
         .audio
         .as_ref()

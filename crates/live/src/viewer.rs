@@ -178,12 +178,17 @@ impl<N> Viewer<N> {
         }
     }
 
-    fn is_too_slow(&self, now: Mono) -> Slow {
+    /// How long the oldest picture waits.
+    pub fn waited(&self, now: Mono) -> Duration {
         let oldest = self.queue.iter().find_map(|entry| match entry {
             Entry::Item(since, Item::Unit(_)) => Some(*since),
             _ => None,
         });
-        let waited = oldest.map_or(Duration::ZERO, |since| now.since(since));
+        oldest.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
+    fn is_too_slow(&self, now: Mono) -> Slow {
+        let waited = self.waited(now);
         if self.bytes > MAX_BYTES || waited > LONGEST_WAIT {
             Slow::Hopelessly
         } else if waited > MAX_WAIT {

@@ -9,17 +9,20 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
-use tarsier_api::live::{self, MseMessage, MseRenewal, MseRequest};
+use tarsier_api::live::{self, MseMessage, MseRenewal, MseReport, MseRequest};
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::Right;
+use tarsier_live::auto::{self, AutoViewer, Ladder, Report, Start};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::mse::{self, Gone};
 use tarsier_live::{LiveStream, MseOut, MseSink, Rung, Tracks};
-use tarsier_types::StreamKind;
+use tarsier_types::{CameraId, StreamKind};
+use tokio::sync::watch;
 
 use crate::http::answer::{Failure, PathOf};
 use crate::http::rights::{Holder, refused};
 use crate::hub::Hub;
+use crate::rungs::sub_height;
 use crate::sessions::{Permit, Wanted};
 use crate::words;
 
@@ -31,12 +34,17 @@ const DEAD_AFTER: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A list of codecs, a token.
 const MAX_REQUEST_BYTES: usize = 16 << 10;
+/// In the place of a stream: whichever the connection takes.
+const AUTO: &str = "auto";
+/// Of padding, in one message.
+const MOST_PADDING: usize = 256 << 10;
 
 /// A WebSocket for Media Source Extensions: the client sends `MseRequest`, the hub answers with `MseMessage`s as
 /// text and with an init segment and fragments as binary messages. It ends with the token, unless the client sends a
-/// later one in time (`MseRenewal`).
+/// later one in time (`MseRenewal`). `auto` chooses between the streams and follows the connection, of which the client tells by
+/// `MseReport`; a token gets no stream by it that it is not for.
 #[utoipa::path(get, path = "/live/{camera}/{stream}/mse", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`")), responses(
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes")), responses(
     (status = 101, description = "Goes on as a WebSocket"),
     (status = 400, body = Problem, description = "No WebSocket was asked for"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -48,17 +56,24 @@ pub(crate) async fn mse(
     PathOf((id, stream)): PathOf<(String, String)>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    let (camera, stream) = caller.live_stream(&hub, (&id, &stream))?;
+    let (camera, shown, wanted) = if stream == AUTO {
+        let (camera, streams) = caller.live_streams(&hub, &id)?;
+        let wanted = Wanted::Streams(camera.id.clone(), streams.clone(), Right::Live);
+        let shown = Shown::Auto(camera.id.clone(), streams);
+        (camera, shown, wanted)
+    } else {
+        let (camera, stream) = caller.live_stream(&hub, (&id, &stream))?;
+        let id = (camera.id.clone(), stream);
+        (camera, Shown::One(id.clone()), Wanted::Stream(id, Right::Live))
+    };
     let upgrade = upgrade.map_err(|_| {
         Failure::bad_request(
             "This address speaks WebSocket only.",
             "Open it by ws:// and not by http://.",
         )
     })?;
-    let id = (camera.id.clone(), stream);
-    let wanted = Wanted::Stream(id.clone(), Right::Live);
     let permit = hub.sessions.admit(&caller.token, wanted).map_err(refused)?;
-    let viewer = Viewer { permit, stream: id, camera: camera.name.clone() };
+    let viewer = Viewer { permit, shown, camera: camera.name.clone() };
     // A frame is refused by its head: without a limit of its own it would first be read to its end.
     let upgrade = upgrade
         .max_message_size(MAX_REQUEST_BYTES)
@@ -69,9 +84,16 @@ pub(crate) async fn mse(
 
 struct Viewer {
     permit: Permit,
-    stream: StreamId,
+    shown: Shown,
     /// Its name.
     camera: String,
+}
+
+/// What is asked for.
+enum Shown {
+    One(StreamId),
+    /// Whichever of these, or what is made of them.
+    Auto(CameraId, Vec<StreamKind>),
 }
 
 /// Why nothing follows.
@@ -94,24 +116,23 @@ fn name_of(stream: LiveStream) -> live::LiveStream {
 }
 
 async fn serve(hub: Arc<Hub>, viewer: Viewer, mut socket: WebSocket) {
-    let Viewer { permit, stream, camera } = viewer;
+    let Viewer { permit, shown, camera } = viewer;
     let request = tokio::time::timeout(PATIENCE, first_message(&mut socket)).await;
     let Ok(Some(request)) = request else { return };
     let mut stopping = hub.stopping.subscribe();
     let (sender, mut receiver) = socket.split();
     let mut sink = Socket { sender };
-    let tracks = if request.sound { Tracks::PicturesAndSound } else { Tracks::Pictures };
-    let mut watch = hub.live.watch_tracks(stream, tracks).await;
+    let (reporting, reports) = watch::channel(Report::default());
     // The guard that it returns must not live on.
     let told_to_end = async {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let over = tokio::select! {
-        served = mse::serve(&mut watch, &request.codecs, &mut sink) => match served {
+        served = show(&hub, shown, request, reports, &mut sink) => match served {
             Ok(()) => Over::Served,
             Err(Gone) => Over::Gone,
         },
-        over = listen(&mut receiver, &permit) => over,
+        over = listen(&mut receiver, &permit, &reporting) => over,
         () = told_to_end => Over::Because(words::stopping()),
         ending = permit.ended() => Over::Because(words::must_end(ending, &camera)),
     };
@@ -128,10 +149,44 @@ async fn serve(hub: Arc<Hub>, viewer: Viewer, mut socket: WebSocket) {
     let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
 }
 
-/// Reading on is what notices that the client closed; all that it has to say is a later token.
-async fn listen(receiver: &mut SplitStream<WebSocket>, permit: &Permit) -> Over {
+async fn show(
+    hub: &Hub,
+    shown: Shown,
+    request: MseRequest,
+    reports: watch::Receiver<Report>,
+    sink: &mut Socket,
+) -> Result<(), Gone> {
+    let tracks = if request.sound { Tracks::PicturesAndSound } else { Tracks::Pictures };
+    match shown {
+        Shown::One(stream) => {
+            let mut watch = hub.live.watch_tracks(stream, tracks).await;
+            mse::serve(&mut watch, &request.codecs, sink).await
+        }
+        Shown::Auto(camera, streams) => {
+            let start = Start {
+                ladder: Ladder::of(&streams),
+                sub_height: sub_height(hub, &camera),
+                shown_height: request.shown_height,
+                is_told: request.reports,
+            };
+            let viewer = AutoViewer { camera, start, codecs: request.codecs, tracks };
+            auto::serve(&hub.live, &hub.clock, viewer, reports, sink).await
+        }
+    }
+}
+
+/// Reading on is what notices that the client closed; all that it has to say is what has reached it, and a later token.
+async fn listen(
+    receiver: &mut SplitStream<WebSocket>,
+    permit: &Permit,
+    reporting: &watch::Sender<Report>,
+) -> Over {
     while let Some(Ok(message)) = receiver.next().await {
         let Message::Text(text) = message else { continue };
+        if let Ok(MseReport { received, shown_height }) = serde_json::from_str(&text) {
+            reporting.send_replace(Report { received, shown_height });
+            continue;
+        }
         let Ok(MseRenewal { token }) = serde_json::from_str(&text) else { continue };
         if let Err(why) = permit.prolong(&token) {
             return Over::Because(words::refused(why));
@@ -171,6 +226,9 @@ impl MseSink<Problem> for Socket {
                 MseMessage::Init { mime, width, height, stream: name_of(stream) }
             }
             MseOut::Skipped(units) => MseMessage::Skipped { units },
+            MseOut::Padding(bytes) => {
+                MseMessage::Probe { padding: "-".repeat(bytes.min(MOST_PADDING)) }
+            }
             MseOut::Waiting(problem) => MseMessage::Waiting { problem },
             MseOut::Ended(problem) => MseMessage::Ended { problem },
             MseOut::NotPlayable { rfc6381 } => MseMessage::Ended {

@@ -126,6 +126,24 @@ impl Caller {
         Ok((camera, kind))
     }
 
+    /// The same with all of its streams that the caller may have, the best first.
+    pub(crate) fn live_streams(
+        &self,
+        hub: &Hub,
+        id: &str,
+    ) -> Result<(Arc<CameraEntry>, Vec<StreamKind>), Failure> {
+        let camera = self.camera_for(hub, id, Right::Live)?;
+        let has = StreamKind::ALL.into_iter().filter(|kind| camera.has(*kind));
+        let (covered, refusals): (Vec<_>, Vec<_>) = has
+            .map(|kind| covers_stream(&self.claims, kind).map(|()| kind))
+            .partition(Result::is_ok);
+        let streams: Vec<_> = covered.into_iter().flatten().collect();
+        match refusals.into_iter().find_map(Result::err) {
+            Some(why) if streams.is_empty() => Err(refused(why)),
+            _ => Ok((camera, streams)),
+        }
+    }
+
     /// The same with what can be watched of it now: one of its streams, or a rung, which every camera has.
     pub(crate) fn live_stream(
         &self,

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use tarsier_api::rights::{Claims, TokenItem};
+use tarsier_live::LiveStream;
 use tarsier_live::fanout::StreamId;
 use tarsier_types::UtcMs;
 
@@ -166,7 +167,15 @@ impl Roll {
     /// A camera's stream is gone.
     pub(crate) fn end_stream(&mut self, gone: &StreamId) {
         for permitted in self.permits.values_mut() {
-            if matches!(&permitted.wanted, Wanted::Stream(stream, _) if stream == gone) {
+            let is_gone = match &mut permitted.wanted {
+                Wanted::Stream(stream, _) => stream == gone,
+                Wanted::Streams(camera, streams, _) if *camera == gone.0 => {
+                    streams.retain(|stream| LiveStream::from(*stream) != gone.1);
+                    streams.is_empty()
+                }
+                _ => false,
+            };
+            if is_gone {
                 permitted.ended.get_or_insert(Ending::StreamGone);
             }
         }

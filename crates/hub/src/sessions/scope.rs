@@ -10,6 +10,8 @@ use tarsier_types::StreamKind;
 pub(crate) enum Wanted {
     /// A camera's stream.
     Stream(StreamId, Right),
+    /// Several of a camera's streams, and now this one, now that.
+    Streams(tarsier_types::CameraId, Vec<StreamKind>, Right),
     /// A camera's streams, whichever there are.
     Camera(tarsier_types::CameraId, Right),
     /// What happens: each event is looked at by itself.
@@ -33,6 +35,10 @@ pub(crate) fn covers(claims: &Claims, wanted: &Wanted) -> Result<(), OutOfScope>
         Wanted::Stream((camera, stream), right) => {
             covers_camera(claims, camera.as_str(), *right)?;
             covers_stream(claims, *stream)
+        }
+        Wanted::Streams(camera, streams, right) => {
+            covers_camera(claims, camera.as_str(), *right)?;
+            streams.iter().try_for_each(|stream| covers_stream(claims, *stream))
         }
         Wanted::Camera(camera, right) => covers_camera(claims, camera.as_str(), *right),
         Wanted::Events => covers_all_else(claims),
@@ -90,6 +96,10 @@ mod tests {
         Wanted::Stream((CameraId::new(camera).unwrap(), stream.into()), right)
     }
 
+    fn auto(streams: &[StreamKind]) -> Wanted {
+        Wanted::Streams(CameraId::new("garden").unwrap(), streams.to_vec(), Right::Live)
+    }
+
     #[test]
     fn a_token_covers_what_it_names_and_all_of_what_it_does_not_name() {
         let all = Claims {
@@ -119,6 +129,9 @@ mod tests {
             (&live, stream("garden", Sub, Right::Playback), Err(No::Right)),
             (&live, stream("gate", Sub, Right::Live), Err(No::Camera)),
             (&none, stream("gate", Sub, Right::Live), Err(No::Right)),
+            (&garden, auto(&[Main, Sub]), Ok(())),
+            (&sub, auto(&[Sub]), Ok(())),
+            (&sub, auto(&[Main, Sub]), Err(No::Stream)),
             (&all, Wanted::Events, Ok(())),
             (&sub, Wanted::Events, Ok(())),
             (&live, Wanted::Events, Err(No::Right)),

@@ -1,0 +1,329 @@
+//! Hands: one viewer of `auto`: sends the stream that is shown, and goes over when the one that is wanted is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tarsier_types::{CameraId, Clock, ParameterSets};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use super::choose::{Chooser, Input, Sample, Start};
+use super::flight::{Flight, Tells};
+use super::rate::Rate;
+use super::splice::{Run, Way, may_go_over};
+use crate::fanout::{Live, Watch};
+use crate::feed::LiveUnit;
+use crate::mse::{Gone, MseOut, MseSink, can_play, sent};
+use crate::stream::LiveStream;
+use crate::viewer::{Next, Tracks};
+
+/// How often it is measured and decided.
+const TICK: Duration = Duration::from_millis(100);
+/// What a message of words is taken to weigh.
+const WORDS_BYTES: usize = 200;
+
+/// Who watches.
+pub struct AutoViewer {
+    /// Which camera.
+    pub camera: CameraId,
+    /// What there is to choose from, and how he begins.
+    pub start: Start,
+    /// What he can play.
+    pub codecs: Vec<String>,
+    /// With sound, or without.
+    pub tracks: Tracks,
+}
+
+/// What a viewer tells now and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How many messages have reached him since the beginning.
+    pub received: u32,
+    /// How high his picture is, in pixels of his screen.
+    pub shown_height: Option<u16>,
+}
+
+/// Sends until nothing will follow or the viewer is gone.
+pub async fn serve<N: Clone + PartialEq + Send + Sync + 'static>(
+    live: &Live<N>,
+    clock: &dyn Clock,
+    viewer: AutoViewer,
+    mut reports: watch::Receiver<Report>,
+    sink: &mut impl MseSink<N>,
+) -> Result<(), Gone> {
+    let now = clock.mono();
+    let AutoViewer { camera, start, codecs, tracks } = viewer;
+    let tells = if start.is_told { Tells::Received } else { Tells::Nothing };
+    let mut auto = Auto {
+        live,
+        clock,
+        sink,
+        camera,
+        codecs,
+        tracks,
+        choose: Chooser::new(now, start),
+        flight: Flight::new(now, tells),
+        shown: None,
+        coming: None,
+        spare: None,
+        shown_until_utc_us: None,
+        last_words: None,
+    };
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_heard = true;
+    loop {
+        if !auto.obey().await {
+            return auto.say_last_words().await;
+        }
+        let may_send = auto.flight.may_send(clock.mono());
+        let happened = tokio::select! {
+            heard = reports.changed(), if is_heard => Happened::Report(heard.is_ok()),
+            _ = ticks.tick() => Happened::Tick,
+            next = next_of(auto.coming.as_mut().map(|coming| &mut coming.watch)) => Happened::Coming(next),
+            next = next_of(auto.shown.as_mut().map(|shown| &mut shown.watch)), if may_send => Happened::Shown(next),
+        };
+        match happened {
+            Happened::Report(false) => is_heard = false,
+            Happened::Report(true) => {
+                let report = *reports.borrow_and_update();
+                auto.report(report);
+            }
+            Happened::Tick => auto.tick().await?,
+            Happened::Coming(next) => auto.coming(next).await?,
+            Happened::Shown(next) => auto.shown(next).await?,
+        }
+    }
+}
+
+enum Happened<N> {
+    Report(bool),
+    Tick,
+    Coming(Next<N>),
+    Shown(Next<N>),
+}
+
+async fn next_of<N>(watch: Option<&mut Watch<N>>) -> Next<N> {
+    match watch {
+        Some(watch) => watch.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is sent.
+struct Shown<N> {
+    watch: Watch<N>,
+    run: Option<Run>,
+    rate: Rate,
+    /// Of the sound of this run, if there is any for this viewer.
+    rate_hz: Option<u32>,
+}
+
+/// What will be, from a keyframe on.
+struct Coming<N> {
+    watch: Watch<N>,
+    way: Way,
+    parameters: Option<Arc<ParameterSets>>,
+}
+
+struct Auto<'a, N, S> {
+    live: &'a Live<N>,
+    clock: &'a dyn Clock,
+    sink: &'a mut S,
+    camera: CameraId,
+    codecs: Vec<String>,
+    tracks: Tracks,
+    choose: Chooser,
+    flight: Flight,
+    shown: Option<Shown<N>>,
+    coming: Option<Coming<N>>,
+    /// The next lower stream, not taken from: so that its last GOP is at hand when it is needed.
+    spare: Option<Watch<N>>,
+    /// The newest picture that was sent, by when it reached the recorder.
+    shown_until_utc_us: Option<i64>,
+    /// Why the last stream that was left is not for this viewer.
+    last_words: Option<MseOut<N>>,
+}
+
+impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S> {
+    /// Watches what is wanted; false if nothing is.
+    async fn obey(&mut self) -> bool {
+        let Some(wanted) = self.choose.wanted() else { return false };
+        let shown = self.shown.as_ref().map(|shown| shown.watch.stream().1);
+        let coming = self.coming.as_ref().map(|coming| coming.watch.stream().1);
+        if shown == Some(wanted) {
+            self.coming = None;
+        } else if coming != Some(wanted) {
+            let is_first_or_lower = shown.is_none() || self.choose.is_lower(wanted);
+            let way = if is_first_or_lower { Way::AtOnce } else { Way::InOrder };
+            let watch = self.watch(wanted).await;
+            self.coming = Some(Coming { watch, way, parameters: None });
+        }
+        // A rung costs a core: nobody makes one in reserve.
+        let spare = self.choose.next_lower().filter(|step| matches!(step, LiveStream::Own(_)));
+        if self.spare.as_ref().map(|spare| spare.stream().1) != spare {
+            self.spare = match spare {
+                Some(stream) => Some(self.watch(stream).await),
+                None => None,
+            };
+        }
+        true
+    }
+
+    async fn watch(&self, stream: LiveStream) -> Watch<N> {
+        self.live.watch_tracks((self.camera.clone(), stream), self.tracks).await
+    }
+
+    fn report(&mut self, report: Report) {
+        let now = self.clock.mono();
+        self.flight.received(now, report.received);
+        if let Some(height) = report.shown_height {
+            self.choose.handle(now, Input::Shown(height));
+        }
+    }
+
+    async fn tick(&mut self) -> Result<(), Gone> {
+        let now = self.clock.mono();
+        let Some(shown) = &self.shown else { return Ok(()) };
+        let sample = Sample {
+            lag: self.flight.lag(now).max(shown.watch.waited(now)),
+            capacity_bps: self.flight.capacity_bps(now),
+            rate_bps: shown.rate.bps(),
+        };
+        self.choose.handle(now, Input::Measured(sample));
+        if let Some(bps) = self.choose.probe_bps()
+            && self.flight.may_send(now)
+        {
+            let bytes = usize::try_from(bps / 80).unwrap_or(usize::MAX);
+            self.put(MseOut::Padding(bytes), bytes).await?;
+        }
+        Ok(())
+    }
+
+    async fn coming(&mut self, next: Next<N>) -> Result<(), Gone> {
+        let now = self.clock.mono();
+        let Some(coming) = &mut self.coming else { return Ok(()) };
+        let stream = coming.watch.stream().1;
+        match next {
+            Next::Init(parameters) if can_play(&self.codecs, &parameters.video.rfc6381) => {
+                coming.parameters = Some(parameters);
+            }
+            Next::Init(parameters) => {
+                self.cannot_play(stream, &parameters);
+                self.coming = None;
+            }
+            Next::Unit { unit, .. } => {
+                let is_there =
+                    unit.is_keyframe() && may_go_over(coming.way, &unit, self.shown_until_utc_us);
+                if is_there
+                    && let Some(Coming { watch, parameters: Some(parameters), .. }) =
+                        self.coming.take()
+                {
+                    self.go_over(watch, &parameters, &unit).await?;
+                }
+            }
+            Next::Waiting(why) if self.shown.is_none() => {
+                self.put(MseOut::Waiting(why), WORDS_BYTES).await?;
+            }
+            Next::Waiting(_) | Next::Skipped(_) => {}
+            Next::Ended(why) => {
+                self.last_words = Some(MseOut::Ended(why));
+                self.coming = None;
+                self.choose.handle(now, Input::IsGone(stream));
+            }
+        }
+        Ok(())
+    }
+
+    async fn go_over(
+        &mut self,
+        watch: Watch<N>,
+        parameters: &ParameterSets,
+        keyframe: &LiveUnit,
+    ) -> Result<(), Gone> {
+        let stream = watch.stream().1;
+        tracing::debug!(camera = %self.camera, %stream, "a viewer goes over");
+        let run = Some(Run::begin(keyframe, self.shown_until_utc_us));
+        self.shown = Some(Shown { watch, run, rate: Rate::default(), rate_hz: None });
+        self.choose.handle(self.clock.mono(), Input::WentOver(stream));
+        self.announce(parameters).await?;
+        self.unit(keyframe).await
+    }
+
+    async fn shown(&mut self, next: Next<N>) -> Result<(), Gone> {
+        let now = self.clock.mono();
+        let Some(shown) = &mut self.shown else { return Ok(()) };
+        let stream = shown.watch.stream().1;
+        match next {
+            Next::Init(parameters) if can_play(&self.codecs, &parameters.video.rfc6381) => {
+                shown.run = None;
+                self.announce(&parameters).await
+            }
+            Next::Init(parameters) => {
+                self.cannot_play(stream, &parameters);
+                self.shown = None;
+                Ok(())
+            }
+            Next::Unit { unit, .. } => {
+                shown.run.get_or_insert_with(|| Run::begin(&unit, None));
+                self.unit(&unit).await
+            }
+            Next::Skipped(units) => self.put(MseOut::Skipped(units), WORDS_BYTES).await,
+            Next::Waiting(why) => self.put(MseOut::Waiting(why), WORDS_BYTES).await,
+            Next::Ended(why) => {
+                self.last_words = Some(MseOut::Ended(why));
+                self.shown = None;
+                self.choose.handle(now, Input::IsGone(stream));
+                Ok(())
+            }
+        }
+    }
+
+    fn cannot_play(&mut self, stream: LiveStream, parameters: &ParameterSets) {
+        let rfc6381 = parameters.video.rfc6381.clone();
+        self.last_words = Some(MseOut::NotPlayable { rfc6381 });
+        self.choose.handle(self.clock.mono(), Input::CannotPlay(stream));
+    }
+
+    async fn announce(&mut self, parameters: &ParameterSets) -> Result<(), Gone> {
+        let Some(shown) = &mut self.shown else { return Ok(()) };
+        let stream = shown.watch.stream().1;
+        let sent = sent(parameters, self.tracks, &self.codecs);
+        shown.rate_hz = sent.audio.as_ref().map(|audio| audio.sample_rate_hz);
+        let (width, height) = (sent.video.width, sent.video.height);
+        let init = MseOut::Init { mime: sent.mime(), width, height, stream };
+        self.put(init, WORDS_BYTES).await?;
+        let init = tarsier_segment::init_segment(&sent, None);
+        let bytes = init.len();
+        self.put(MseOut::Media(init), bytes).await
+    }
+
+    async fn unit(&mut self, live: &LiveUnit) -> Result<(), Gone> {
+        let Some(shown) = &mut self.shown else { return Ok(()) };
+        shown.rate.came(live);
+        let rate_hz = if live.is_picture() { Some(0) } else { shown.rate_hz };
+        let (Some(rate_hz), Some(run)) = (rate_hz, &mut shown.run) else { return Ok(()) };
+        let Some((sequence, unit)) = run.place(live) else { return Ok(()) };
+        let (origin, ntp) = (run.origin(), Some(live.arrived_utc_us));
+        let fragment = tarsier_segment::unit_fragment(sequence, &unit, origin, ntp, rate_hz);
+        if live.is_picture() {
+            self.shown_until_utc_us = Some(live.arrived_utc_us);
+        }
+        let bytes = fragment.len();
+        self.put(MseOut::Media(fragment), bytes).await
+    }
+
+    async fn put(&mut self, message: MseOut<N>, bytes: usize) -> Result<(), Gone> {
+        let given = self.clock.mono();
+        self.sink.send(message).await?;
+        self.flight.sent(given, self.clock.mono(), bytes);
+        Ok(())
+    }
+
+    async fn say_last_words(self) -> Result<(), Gone> {
+        match self.last_words {
+            Some(words) => self.sink.send(words).await,
+            None => Ok(()),
+        }
+    }
+}
