@@ -165,6 +165,7 @@ pub(crate) fn api_bodies(bytes: &[u8]) {
     let _ = serde_json::from_slice::<tarsier_api::live::MseRenewal>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::rights::NewToken>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::rights::NewStreamToken>(bytes);
+    let _ = serde_json::from_slice::<tarsier_api::live::MseReport>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::rights::Claims>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::camera::NewCamera>(bytes);
     let _ = serde_json::from_slice::<tarsier_api::camera::CameraChange>(bytes);

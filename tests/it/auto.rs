@@ -90,7 +90,7 @@ impl Viewer {
     fn told(&mut self, message: &Value) -> anyhow::Result<()> {
         match message["kind"].as_str() {
             Some("init") => {
-                self.stream = message["stream"].as_str().context("no stream")?.to_owned();
+                message["stream"].as_str().context("no stream")?.clone_into(&mut self.stream);
                 self.awaits_init = true;
                 self.newest = None;
                 self.seen_before = self.shown_until;
@@ -103,12 +103,12 @@ impl Viewer {
 
     fn media(&mut self, bytes: &[u8]) -> anyhow::Result<bool> {
         if std::mem::take(&mut self.awaits_init) {
-            ensure!(found(bytes, b"moov").is_some(), "an init segment comes first");
+            ensure!(found(bytes, *b"moov").is_some(), "an init segment comes first");
             return Ok(false);
         }
-        let time = number_behind(bytes, b"tfdt", 4)?;
-        let label = number_behind(bytes, b"prft", 8)?;
-        let flags = number_behind(bytes, b"trun", 20)? >> 32;
+        let time = number_behind(bytes, *b"tfdt", 4)?;
+        let label = number_behind(bytes, *b"prft", 8)?;
+        let flags = number_behind(bytes, *b"trun", 20)? >> 32;
         let is_keyframe = flags == DEPENDS_ON_NONE;
         match self.newest {
             None => ensure!(is_keyframe && time == 0, "a run begins at 0 with a keyframe"),
@@ -126,12 +126,12 @@ impl Viewer {
     }
 }
 
-fn found(bytes: &[u8], name: &[u8; 4]) -> Option<usize> {
-    bytes.windows(4).position(|window| window == name)
+fn found(bytes: &[u8], name: [u8; 4]) -> Option<usize> {
+    bytes.windows(4).position(|window| *window == name)
 }
 
 /// 64 bits, so many bytes behind the name of a box.
-fn number_behind(bytes: &[u8], name: &[u8; 4], skip: usize) -> anyhow::Result<u64> {
+fn number_behind(bytes: &[u8], name: [u8; 4], skip: usize) -> anyhow::Result<u64> {
     let at = found(bytes, name).context("no such box")? + 4 + skip;
     let number = bytes.get(at..at + 8).context("too short")?;
     Ok(u64::from_be_bytes(number.try_into()?))

@@ -197,7 +197,12 @@ export class LivePlayer {
     const link = this.o.open({
       opened: () => {
         mine(() => {
-          const request: MseRequest = { codecs: playableCodecs(), sound: this.o.sound !== undefined };
+          const request: MseRequest = {
+            codecs: playableCodecs(),
+            sound: this.o.sound !== undefined,
+            reports: false,
+            shown_height: null,
+          };
           link.send(JSON.stringify(request));
         });
       },
@@ -268,6 +273,8 @@ export class LivePlayer {
         return;
       case "skipped":
         this.skipped += message.units;
+        return;
+      case "probe":
         return;
       case "ended":
         this.disconnect();

@@ -35,6 +35,8 @@ fn transports() -> Vec<(Door, Names, Option<Right>)> {
     let (live, playback) = (Some(Right::Live), Some(Right::Playback));
     vec![
         (http(Method::GET, "/live/garden/sub/mse"), Names::Stream, live),
+        // Of the streams that the token is for.
+        (http(Method::GET, "/live/garden/auto/mse"), Names::Camera, live),
         (http(Method::POST, "/live/garden/sub/whep"), Names::Stream, live),
         (http(Method::PATCH, "/live/garden/sub/whep/0"), Names::Stream, live),
         (http(Method::DELETE, "/live/garden/sub/whep/0"), Names::Stream, live),

@@ -29,7 +29,11 @@ problem: Problem, } | { "kind": "skipped",
 /**
  * How many access units.
  */
-units: number, } | { "kind": "ended", 
+units: number, } | { "kind": "probe", 
+/**
+ * Any text.
+ */
+padding: string, } | { "kind": "ended", 
 /**
  * Why.
  */

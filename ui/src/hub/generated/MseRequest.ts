@@ -13,4 +13,12 @@ codecs: Array<string>,
  * Send the sound too, if there is any and its coding (`mp4a`, `flac`) is among `codecs`. The type in
  * [`MseMessage::Init`] tells whether it comes.
  */
-sound: boolean, };
+sound: boolean, 
+/**
+ * The client sends an [`MseReport`] whenever it has received 32 KiB, or anything 100 ms ago. For `auto`.
+ */
+reports: boolean, 
+/**
+ * How high the picture is shown, in pixels of the screen, for `auto`: a small one needs no large stream.
+ */
+shown_height: number | null, };
