@@ -53,8 +53,17 @@ impl Viewer {
         hub: &HubProcess,
         camera: &str,
     ) -> anyhow::Result<(Self, String, String)> {
+        Self::open_stream(hub, camera, "main").await
+    }
+
+    /// The same of another stream.
+    pub(crate) async fn open_stream(
+        hub: &HubProcess,
+        camera: &str,
+        stream: &str,
+    ) -> anyhow::Result<(Self, String, String)> {
         let (mut viewer, offer, pending) = Self::new().await?;
-        let answer = post(hub, camera, "application/sdp", offer).await?;
+        let answer = post_stream(hub, (camera, stream), "application/sdp", offer).await?;
         let head = |name| {
             let value = answer.headers().get(&name).with_context(|| format!("no {name}"))?;
             Ok::<_, anyhow::Error>(value.to_str()?.to_owned())
@@ -114,8 +123,17 @@ pub(crate) async fn post(
     kind: &str,
     body: impl Into<reqwest::Body>,
 ) -> anyhow::Result<reqwest::Response> {
+    post_stream(hub, (camera, "main"), kind, body).await
+}
+
+async fn post_stream(
+    hub: &HubProcess,
+    (camera, stream): (&str, &str),
+    kind: &str,
+    body: impl Into<reqwest::Body>,
+) -> anyhow::Result<reqwest::Response> {
     let request = reqwest::Client::new()
-        .post(format!("{}/live/{camera}/main/whep", hub.url))
+        .post(format!("{}/live/{camera}/{stream}/whep", hub.url))
         .bearer_auth(&hub.token)
         .header(header::CONTENT_TYPE, kind)
         .body(body);

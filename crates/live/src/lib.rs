@@ -16,6 +16,7 @@ pub mod mse;
 pub mod stream;
 pub mod viewer;
 
+pub use auto::Start;
 pub use fanout::{Live, LiveInput, Watch, Wish};
 pub use feed::LiveUnit;
 pub use mse::{MseOut, MseSink};

@@ -13,18 +13,20 @@ use bytes::Bytes;
 use str0m::RtcError;
 use str0m::config::DtlsCert;
 use str0m::ice::StunMessage;
-use tarsier_live::Live;
+use tarsier_live::auto::choose::{Chooser, Input};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
+use tarsier_live::{Live, Start};
 use tarsier_types::{Clock, Track, VideoParameters};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::follow::Follow;
 use crate::fragment::Fragment;
 use crate::judge::{Order, Refusal, payload};
-use crate::offer::{OfferError, h264_payloads};
-use crate::peer::{Peer, PeerOptions};
+use crate::offer::{H264Payload, OfferError, h264_payloads};
+use crate::peer::{Estimate, Peer, PeerOptions};
 use crate::session::{Mail, Sending, Session, Show, instant};
 use crate::table::{Newcomer, SessionId, Table};
 
@@ -93,8 +95,10 @@ pub type MustEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a viewer asks for.
 pub struct Request<'a> {
-    /// What he wants to see.
+    /// What he wants to see; of `auto`, the best that he may. The session is found by it.
     pub stream: &'a StreamId,
+    /// For `auto`: what there is to choose from.
+    pub auto: Option<Start>,
     /// His offer, as SDP.
     pub offer: &'a str,
     /// When his leave to watch is over. Dropped when the session has ended by itself.
@@ -159,19 +163,20 @@ impl Whep {
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
-        let Request { stream, offer, must_end } = request;
+        let Request { stream, auto, offer, must_end } = request;
         let offered = h264_payloads(offer)?;
         if !self.gate.table().has_room() {
             return Err(OpenError::Full);
         }
-        let video = self.look_at(live, stream).await?;
-        let payload = payload(&video, &offered).map_err(OpenError::Refused)?;
+        let mut choose = auto.map(|start| Chooser::new(self.gate.clock.mono(), start));
+        let (shown, payload) = self.first(live, (stream, &mut choose), &offered).await?;
         let (peer, answer, ufrag) = Peer::answer(PeerOptions {
             offer,
             payload,
             certificate: self.gate.certificate.clone(),
             local: self.gate.local,
             now: instant(),
+            estimate: if choose.is_some() { Estimate::Yes } else { Estimate::No },
         })
         .map_err(OpenError::Unanswerable)?;
         let (handle, inbox) = mpsc::channel(INBOX);
@@ -180,7 +185,8 @@ impl Whep {
         self.gate.table().add(id.clone(), newcomer).map_err(|_| OpenError::Full)?;
         let session = Session {
             id: id.clone(),
-            stream: stream.clone(),
+            stream: shown,
+            follow: choose.map(Follow::new),
             live: live.clone(),
             clock: self.gate.clock.clone(),
             gate: self.gate.clone(),
@@ -193,6 +199,37 @@ impl Whep {
         };
         tokio::spawn(session.run());
         Ok(Opened { id, answer, etag })
+    }
+
+    /// The stream that is shown at first, and by which payload. Of `auto`: the first that goes to this viewer.
+    async fn first<N>(
+        &self,
+        live: &Live<N>,
+        (stream, choose): (&StreamId, &mut Option<Chooser>),
+        offered: &[H264Payload],
+    ) -> Result<(StreamId, H264Payload), OpenError<N>>
+    where
+        N: Clone + PartialEq + Send + Sync + 'static,
+    {
+        let mut shown = stream.clone();
+        loop {
+            if let Some(wanted) = choose.as_ref().and_then(Chooser::wanted) {
+                shown.1 = wanted;
+            }
+            let looked = self.look_at(live, &shown).await;
+            let looked =
+                looked.and_then(|video| payload(&video, offered).map_err(OpenError::Refused));
+            match (looked, &mut *choose) {
+                (Ok(payload), _) => return Ok((shown, payload)),
+                (Err(OpenError::Refused(why)), Some(choose)) => {
+                    choose.handle(self.gate.clock.mono(), Input::CannotPlay(shown.1));
+                    if choose.wanted().is_none() {
+                        return Err(OpenError::Refused(why));
+                    }
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
     }
 
     /// How the stream is coded, and that its pictures come in order as far as can be seen.

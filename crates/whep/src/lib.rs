@@ -4,10 +4,11 @@
 //! tarsier_live::Watch --units--> session (one task a viewer) --[picture, stamp]--> peer (str0m) --RTP--> gate (one socket)
 //! ```
 //! Words: [`offer`], [`fragment`]. Brains: [`judge`] says whether the stream can go to this viewer, [`stamp`] what RTP
-//! times pictures get, [`refresh`] when a lost picture is made good, [`table`] whose a datagram is. Hands:
+//! times pictures get, [`refresh`] when a lost picture is made good, [`follow`] which stream a viewer of `auto` should have, [`table`] whose a datagram is. Hands:
 //! [`gate`] has the socket, [`session`] one viewer, [`peer`] the library. What does not belong here: HTTP, rights,
 //! sentences for people, sound.
 
+mod follow;
 pub mod fragment;
 pub mod gate;
 pub mod judge;

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{MediaKind, MediaTime, Mid, Pt};
@@ -18,6 +19,8 @@ use crate::offer::H264Payload;
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
 const PLAYOUT_DELAY_ID: u8 = 5;
+/// What a line is taken to carry until more is known (guess).
+const AT_FIRST: Bitrate = Bitrate::mbps(8);
 
 /// What the library wants done.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) enum Said {
     Connected,
     /// The viewer lost pictures.
     KeyframeWanted,
+    /// His line carries so much, in bits a second, as estimated.
+    Carries(u64),
     /// The viewer is gone.
     Gone,
     /// Something that needs no answer.
@@ -44,6 +49,16 @@ pub(crate) struct PeerOptions<'a> {
     /// Where the viewer reaches us.
     pub(crate) local: SocketAddr,
     pub(crate) now: Instant,
+    pub(crate) estimate: Estimate,
+}
+
+/// Whether it is estimated what the viewer's line carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Estimate {
+    /// It is, and pictures are paced for it: a large one is held back a little.
+    Yes,
+    /// It is not, and nothing is paced (measured: a keyframe was held back up to a second).
+    No,
 }
 
 /// One viewer.
@@ -60,13 +75,13 @@ pub(crate) struct Peer {
 impl Peer {
     /// Answers an offer: the peer, its answer, and the name that STUN requests for it carry.
     pub(crate) fn answer(options: PeerOptions<'_>) -> Result<(Self, String, String), RtcError> {
-        let PeerOptions { offer, payload, certificate, local, now } = options;
+        let PeerOptions { offer, payload, certificate, local, now, estimate } = options;
         let offer = SdpOffer::from_sdp_string(offer)?;
         // The viewer finds us and not the other way round: we have one address and answer to where requests come from.
-        // Without bandwidth estimation nothing is paced: a keyframe is not held back (measured: up to a second).
         let mut config = Rtc::builder()
             .set_ice_lite(true)
             .set_dtls_cert(certificate)
+            .enable_bwe((estimate == Estimate::Yes).then_some(AT_FIRST))
             .clear_codecs()
             .set_extension(PLAYOUT_DELAY_ID, Extension::PlayoutDelay);
         config.codec_config().add_h264(
@@ -133,6 +148,11 @@ impl Peer {
         )
     }
 
+    /// So much is sent, and room for so much is to be found, in bits a second.
+    pub(crate) fn wish(&mut self, desired_bps: u64) {
+        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
+    }
+
     /// Says goodbye; [`Self::poll`] has the datagrams.
     pub(crate) fn close(&mut self) -> Result<(), RtcError> {
         self.rtc.close()
@@ -163,6 +183,9 @@ impl Peer {
                     Said::Nothing
                 }
                 Event::KeyframeRequest(_) => Said::KeyframeWanted,
+                Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
+                    Said::Carries(estimate.as_u64())
+                }
                 Event::Closed
                 | Event::IceConnectionStateChange(IceConnectionState::Disconnected) => Said::Gone,
                 _ => Said::Nothing,
@@ -192,6 +215,7 @@ mod tests {
             certificate: CERTIFICATE.get_or_init(made).clone(),
             local: ([127, 0, 0, 1], 40_000).into(),
             now: instant(),
+            estimate: Estimate::Yes,
         })
     }
 

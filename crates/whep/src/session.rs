@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use str0m::RtcError;
+use tarsier_live::auto::splice::{Way, may_go_over};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
 use tarsier_live::{Live, LiveUnit, Watch};
-use tarsier_types::{Clock, Track, VideoParameters};
+use tarsier_types::{Clock, Mono, Track, VideoParameters};
 use tokio::sync::mpsc;
 
+use crate::follow::Follow;
 use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
 use crate::offer::H264Payload;
@@ -68,7 +70,10 @@ pub(crate) enum End {
 /// One viewer.
 pub(crate) struct Session<N> {
     pub(crate) id: SessionId,
+    /// What is shown.
     pub(crate) stream: StreamId,
+    /// Of `auto`: what should be.
+    pub(crate) follow: Option<Follow>,
     pub(crate) live: Live<N>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gate: Arc<Gate>,
@@ -89,6 +94,15 @@ pub(crate) struct Show {
     order: Order,
     stamper: Stamper,
     refresh: Refresh,
+    /// The newest picture that was sent, by when it reached the recorder.
+    until_utc_us: Option<i64>,
+}
+
+/// The stream that he will be shown, from a keyframe on.
+struct Coming<N> {
+    watch: Watch<N>,
+    way: Way,
+    video: Option<VideoParameters>,
 }
 
 /// What is known of the datagrams on their way.
@@ -114,6 +128,7 @@ impl Drop for Listed {
 enum Happened<N> {
     Mail(Option<Mail>),
     Picture(Next<N>),
+    Coming(Next<N>),
     Time,
     MustEnd,
 }
@@ -135,17 +150,24 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         let began = self.clock.mono();
         let mut heard = began;
         let mut watch: Option<Watch<N>> = None;
+        let mut coming: Option<Coming<N>> = None;
         loop {
             let wants = self.drain().await?;
             if !self.peer.is_alive() {
                 return Err(End::Gone);
             }
             let now = self.clock.mono();
+            if let Some(follow) = self.follow.as_mut().filter(|_| watch.is_none()) {
+                follow.went_over(now, self.stream.1);
+            }
             if (wants.has_connected && watch.is_none()) || self.show.refresh.is_due(now) {
                 // Whoever joins gets the last GOP.
                 watch = Some(self.live.watch(self.stream.clone()).await);
                 self.show.stamper.join(self.clock.utc().0 * 1000);
                 self.show.refresh.sent(now);
+            }
+            if watch.is_some() {
+                self.look(now, &mut coming).await?;
             }
             let silent_at = if self.peer.has_connected() {
                 heard + SILENCE
@@ -155,11 +177,14 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
             if silent_at <= now {
                 return Err(End::Silence);
             }
-            let own = self.show.refresh.deadline().map_or(silent_at, |at| at.min(silent_at));
+            let looks_at = self.follow.as_ref().filter(|_| watch.is_some()).map(Follow::deadline);
+            let own = self.show.refresh.deadline().into_iter().chain(looks_at);
+            let own = own.min().map_or(silent_at, |at| at.min(silent_at));
             let sleep = own.since(now).min(wants.until.saturating_duration_since(instant()));
             let happened = tokio::select! {
                 mail = self.inbox.recv() => Happened::Mail(mail),
-                next = next_of(&mut watch) => Happened::Picture(next),
+                next = next_of(watch.as_mut()) => Happened::Picture(next),
+                next = next_of(coming.as_mut().map(|coming| &mut coming.watch)) => Happened::Coming(next),
                 () = tokio::time::sleep(sleep) => Happened::Time,
                 () = &mut self.must_end => Happened::MustEnd,
             };
@@ -171,21 +196,82 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                     self.peer.receive(instant(), source, &bytes)?;
                 }
                 Happened::Picture(next) => self.next(next)?,
+                Happened::Coming(next) => self.comes(next, &mut coming, &mut watch)?,
                 Happened::Time => self.peer.timeout(instant())?,
                 Happened::MustEnd => return Err(End::NotAllowed),
             }
         }
     }
 
+    /// Watches what should be shown, if that is another stream.
+    async fn look(&mut self, now: Mono, coming: &mut Option<Coming<N>>) -> Result<(), End> {
+        let Some(follow) = &mut self.follow else { return Ok(()) };
+        if follow.deadline() > now {
+            return Ok(());
+        }
+        follow.look(now);
+        if let Some(wished) = follow.wished_bps() {
+            self.peer.wish(wished);
+        }
+        let wanted = follow.wanted().ok_or(End::NotPlayable)?;
+        if wanted == self.stream.1 {
+            *coming = None;
+        } else if coming.as_ref().is_none_or(|coming| coming.watch.stream().1 != wanted) {
+            let way = if follow.is_lower(wanted) { Way::AtOnce } else { Way::InOrder };
+            let watch = self.live.watch((self.stream.0.clone(), wanted)).await;
+            *coming = Some(Coming { watch, way, video: None });
+        }
+        Ok(())
+    }
+
+    /// Goes over to the other stream at a keyframe of it.
+    fn comes(
+        &mut self,
+        next: Next<N>,
+        coming: &mut Option<Coming<N>>,
+        watch: &mut Option<Watch<N>>,
+    ) -> Result<(), End> {
+        let (Some(follow), Some(other)) = (&mut self.follow, &mut *coming) else { return Ok(()) };
+        let (now, stream) = (self.clock.mono(), other.watch.stream().1);
+        match next {
+            Next::Init(parameters) if payload(&parameters.video, &[self.payload]).is_ok() => {
+                other.video = Some(parameters.video.clone());
+            }
+            Next::Init(_) | Next::Ended(_) => {
+                follow.without(now, stream);
+                *coming = None;
+            }
+            Next::Unit { unit, .. }
+                if unit.is_keyframe() && may_go_over(other.way, &unit, self.show.until_utc_us) =>
+            {
+                let Some(Coming { watch: other, video: Some(video), .. }) = coming.take() else {
+                    return Ok(());
+                };
+                follow.went_over(now, stream);
+                (self.stream, *watch) = (other.stream().clone(), Some(other));
+                self.show.stamper.join(self.clock.utc().0 * 1000);
+                self.show.refresh.sent(now);
+                self.begin(video)?;
+                self.picture(&unit)?;
+            }
+            Next::Unit { .. } | Next::Waiting(_) | Next::Skipped(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A run begins.
+    fn begin(&mut self, video: VideoParameters) -> Result<(), End> {
+        self.show.stamper.begin_run();
+        self.show.order.restart();
+        payload(&video, &[self.payload]).map_err(|_| End::NotPlayable)?;
+        self.show.sets = Sets::of(&video);
+        self.show.video = Some(video);
+        Ok(())
+    }
+
     fn next(&mut self, next: Next<N>) -> Result<(), End> {
         match next {
-            Next::Init(parameters) => {
-                self.show.stamper.begin_run();
-                self.show.order.restart();
-                payload(&parameters.video, &[self.payload]).map_err(|_| End::NotPlayable)?;
-                self.show.sets = Sets::of(&parameters.video);
-                self.show.video = Some(parameters.video.clone());
-            }
+            Next::Init(parameters) => self.begin(parameters.video.clone())?,
             Next::Unit { unit, .. } => self.picture(&unit)?,
             Next::Skipped(units) => {
                 tracing::debug!(session = self.id.as_str(), units, "a viewer was too slow");
@@ -212,6 +298,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         };
         let stamp =
             self.show.stamper.stamp(unit.pts, live.arrived_utc_us).map_err(|_| End::ClockSet)?;
+        self.show.until_utc_us = Some(live.arrived_utc_us);
+        if let Some(follow) = &mut self.follow {
+            follow.sent(live);
+        }
         Ok(self.peer.write(instant(), stamp, picture)?)
     }
 
@@ -223,6 +313,11 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 Said::Send { to, bytes } => self.send(to, &bytes).await,
                 Said::Connected => has_connected = true,
                 Said::KeyframeWanted => self.show.refresh.asked(),
+                Said::Carries(bps) => {
+                    if let Some(follow) = &mut self.follow {
+                        follow.carries(bps);
+                    }
+                }
                 Said::Gone => return Err(End::Gone),
                 Said::Nothing => {}
                 Said::Until(until) => return Ok(Wants { has_connected, until }),
@@ -266,7 +361,7 @@ struct Wants {
     until: Instant,
 }
 
-async fn next_of<N>(watch: &mut Option<Watch<N>>) -> Next<N> {
+async fn next_of<N>(watch: Option<&mut Watch<N>>) -> Next<N> {
     match watch {
         Some(watch) => watch.next().await,
         None => std::future::pending().await,
@@ -338,7 +433,7 @@ mod tests {
         let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
         let whep = whep.unwrap();
         let must_end = Box::pin(std::future::pending());
-        let request = Request { stream: &stream, offer: WHOLE, must_end };
+        let request = Request { stream: &stream, auto: None, offer: WHOLE, must_end };
         let opened = whep.open(&live, [1, 2], request).await.unwrap();
         let nothing = Fragment { ufrag: None, candidates: Vec::new() };
         let is_there = || whep.trickle(&opened.id, &stream, "another", &nothing);

@@ -35,7 +35,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A list of codecs, a token.
 const MAX_REQUEST_BYTES: usize = 16 << 10;
 /// In the place of a stream: whichever the connection takes.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 /// Of padding, in one message.
 const MOST_PADDING: usize = 256 << 10;
 

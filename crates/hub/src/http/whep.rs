@@ -8,14 +8,19 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::Right;
+use tarsier_live::Start;
+use tarsier_live::auto::Ladder;
 use tarsier_live::fanout::StreamId;
+use tarsier_types::StreamKind;
 use tarsier_whep::gate::{self as whep, OpenError, TrickleError};
 use tarsier_whep::offer::MAX_OFFER_BYTES;
 use tarsier_whep::{Opened, SessionId, fragment};
 
 use crate::http::answer::{Failure, PathOf, in_time};
+use crate::http::live::AUTO;
 use crate::http::rights::{self, Caller, Holder};
 use crate::hub::Hub;
+use crate::rungs::sub_height;
 use crate::sessions::{PermitId, Refused, Wanted};
 use crate::words;
 
@@ -29,7 +34,7 @@ const RETRY_AFTER_SECONDS: &str = "2";
 /// Begins a WebRTC session (WHEP): the body is an SDP offer that wants to receive video. Candidates of the hub are all
 /// in the answer; the viewer's may follow by PATCH, and need not.
 #[utoipa::path(post, path = "/live/{camera}/{stream}/whep", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`")),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes")),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, body = String, content_type = "application/sdp", description = "The answer; `Location` names the session, `ETag` its ICE"),
     (status = 400, body = Problem, description = "The offer cannot be understood"),
@@ -47,16 +52,28 @@ pub(crate) async fn open(
     PathOf((id, stream)): PathOf<(String, String)>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let stream = of(&caller, &hub, &id, &stream)?;
+    let Asked { stream, auto } = of(&caller, &hub, &id, &stream)?;
     let offer = text(request, SDP).await?;
-    let wanted = Wanted::Stream(stream.clone(), Right::Live);
+    let name = if auto.is_some() { AUTO } else { stream.1.name() };
+    let (wanted, auto) = match auto {
+        None => (Wanted::Stream(stream.clone(), Right::Live), None),
+        Some(streams) => {
+            let start = Start {
+                ladder: Ladder::of(&streams),
+                sub_height: sub_height(&hub, &stream.0),
+                shown_height: None,
+                is_told: true,
+            };
+            (Wanted::Streams(stream.0.clone(), streams, Right::Live), Some(start))
+        }
+    };
     let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
     // The session is named by its permit, so that a later token finds it.
     let chance = [permit.id().0, rand::random()];
     let must_end = Box::pin(async move {
         permit.ended().await;
     });
-    let wanted = whep::Request { stream: &stream, offer: &offer, must_end };
+    let wanted = whep::Request { stream: &stream, auto, offer: &offer, must_end };
     let opened = match hub.whep.open(&hub.live, chance, wanted).await {
         Ok(opened) => opened,
         Err(error) => return Ok(refused(error)),
@@ -67,7 +84,7 @@ pub(crate) async fn open(
         return Err(words::stopping().into());
     }
     let Opened { id: session, answer, etag } = opened;
-    let location = format!("/live/{}/{}/whep/{}", stream.0, stream.1.name(), session.as_str());
+    let location = format!("/live/{}/{name}/whep/{}", stream.0, session.as_str());
     let headers = [
         (header::CONTENT_TYPE, SDP.to_owned()),
         (header::LOCATION, location),
@@ -78,7 +95,7 @@ pub(crate) async fn open(
 
 /// More candidates of the viewer (trickle ICE). `If-Match` carries the session's `ETag`.
 #[utoipa::path(patch, path = "/live/{camera}/{stream}/whep/{session}", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes"),
     ("session" = String, Path, description = "From `Location`")),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"), responses(
     (status = 204, description = "Taken"),
@@ -93,7 +110,7 @@ pub(crate) async fn trickle(
     PathOf((id, stream, session)): PathOf<(String, String, String)>,
     request: Request,
 ) -> Result<StatusCode, Failure> {
-    let stream = of(&caller, &hub, &id, &stream)?;
+    let stream = of(&caller, &hub, &id, &stream)?.stream;
     let etag =
         request.headers().get(header::IF_MATCH).map(|etag| etag.to_str().unwrap_or_default());
     let etag = etag.map(str::to_owned).ok_or_else(|| {
@@ -129,7 +146,7 @@ pub(crate) async fn trickle(
 /// Goes on under another token: the one that this request carries. A session ends with its token; a player that hands
 /// over a later one in time sees no break.
 #[utoipa::path(post, path = "/live/{camera}/{stream}/whep/{session}/renew", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes"),
     ("session" = String, Path, description = "From `Location`")), responses(
     (status = 204, description = "The session ends with this token now"),
     (status = 401, body = Problem, description = "No token, or not a good one"),
@@ -140,7 +157,7 @@ pub(crate) async fn renew(
     Holder(caller): Holder,
     PathOf((id, stream, session)): PathOf<(String, String, String)>,
 ) -> Result<StatusCode, Failure> {
-    let stream = of(&caller, &hub, &id, &stream)?;
+    let stream = of(&caller, &hub, &id, &stream)?.stream;
     let session = SessionId::from_url(&session).chance().map(PermitId);
     let session = session.ok_or_else(no_session)?;
     hub.sessions.prolong(session, &stream, &caller.token).map_err(rights::refused)?;
@@ -149,7 +166,7 @@ pub(crate) async fn renew(
 
 /// Ends a session.
 #[utoipa::path(delete, path = "/live/{camera}/{stream}/whep/{session}", params(
-    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, or a rung: `720p`, `480p`, `360p`"),
+    ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes"),
     ("session" = String, Path, description = "From `Location`")), responses(
     (status = 200, description = "Ended"),
     (status = 404, body = Problem, description = "No such session")))]
@@ -158,7 +175,7 @@ pub(crate) async fn end(
     Holder(caller): Holder,
     PathOf((id, stream, session)): PathOf<(String, String, String)>,
 ) -> Result<StatusCode, Failure> {
-    let stream = of(&caller, &hub, &id, &stream)?;
+    let stream = of(&caller, &hub, &id, &stream)?.stream;
     let was_there = hub.whep.end(&SessionId::from_url(&session), &stream);
     if was_there { Ok(StatusCode::OK) } else { Err(no_session()) }
 }
@@ -175,9 +192,22 @@ pub(crate) async fn session_options() -> impl IntoResponse {
     (StatusCode::NO_CONTENT, headers)
 }
 
-fn of(caller: &Caller, hub: &Hub, id: &str, stream: &str) -> Result<StreamId, Failure> {
+/// What an address names.
+struct Asked {
+    /// The stream; of `auto`, the best that the caller may have.
+    stream: StreamId,
+    /// Of `auto`: all that he may have.
+    auto: Option<Vec<StreamKind>>,
+}
+
+fn of(caller: &Caller, hub: &Hub, id: &str, stream: &str) -> Result<Asked, Failure> {
+    if stream == AUTO {
+        let (camera, streams) = caller.live_streams(hub, id)?;
+        let best = streams.first().copied().unwrap_or(StreamKind::Main);
+        return Ok(Asked { stream: (camera.id.clone(), best.into()), auto: Some(streams) });
+    }
     let (camera, stream) = caller.live_stream(hub, (id, stream))?;
-    Ok((camera.id.clone(), stream))
+    Ok(Asked { stream: (camera.id.clone(), stream), auto: None })
 }
 
 async fn text(request: Request, kind: &str) -> Result<String, Failure> {

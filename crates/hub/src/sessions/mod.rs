@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tarsier_api::rights::{Claims, TokenItem};
+use tarsier_live::LiveStream;
 use tarsier_live::fanout::StreamId;
 use tarsier_types::{Clock, SystemClock};
 use tokio::sync::watch;
@@ -149,6 +150,9 @@ impl Sessions {
     ) -> Result<(), Refused> {
         match self.shared.roll().wanted(id) {
             Some(Wanted::Stream(shown, _)) if shown == stream => {}
+            Some(Wanted::Streams(camera, streams, _))
+                if *camera == stream.0
+                    && streams.iter().any(|shown| LiveStream::from(*shown) == stream.1) => {}
             _ => return Err(Refused::NoSession),
         }
         self.shared.prolong(id, token)

@@ -37,6 +37,7 @@ fn transports() -> Vec<(Door, Names, Option<Right>)> {
         (http(Method::GET, "/live/garden/sub/mse"), Names::Stream, live),
         // Of the streams that the token is for.
         (http(Method::GET, "/live/garden/auto/mse"), Names::Camera, live),
+        (http(Method::POST, "/live/garden/auto/whep"), Names::Camera, live),
         (http(Method::POST, "/live/garden/sub/whep"), Names::Stream, live),
         (http(Method::PATCH, "/live/garden/sub/whep/0"), Names::Stream, live),
         (http(Method::DELETE, "/live/garden/sub/whep/0"), Names::Stream, live),

@@ -30,6 +30,8 @@ const PROBED_EVERY: Duration = Duration::from_secs(8);
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// So long padding is sent.
 const PROBE: Duration = Duration::from_millis(1500);
+/// Of what the better stream has, so much must have arrived, in percent: it is measured over some messages only.
+const PROBE_PERCENT: u64 = 95;
 /// A stream that lasts for so long was no failed try.
 const TRIAL: Duration = Duration::from_secs(10);
 /// What a better stream needs, of what was measured of it, in percent: it is not always the same.
@@ -246,7 +248,7 @@ impl Chooser {
         };
         match self.probing_since {
             Some(since) if now.since(since) >= PROBE => {
-                if capacity_bps >= self.rate_of(upper) {
+                if capacity_bps >= self.rate_of(upper) * PROBE_PERCENT / 100 {
                     self.probing_since = None;
                     self.wanted = Some(upper);
                 } else {

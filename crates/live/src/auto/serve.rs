@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tarsier_types::{CameraId, Clock, ParameterSets};
+use tarsier_types::{CameraId, Clock, Mono, ParameterSets};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -68,6 +68,7 @@ pub async fn serve<N: Clone + PartialEq + Send + Sync + 'static>(
         spare: None,
         shown_until_utc_us: None,
         last_words: None,
+        ticked: now,
     };
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -143,6 +144,8 @@ struct Auto<'a, N, S> {
     shown_until_utc_us: Option<i64>,
     /// Why the last stream that was left is not for this viewer.
     last_words: Option<MseOut<N>>,
+    /// When padding was last due.
+    ticked: Mono,
 }
 
 impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S> {
@@ -191,10 +194,14 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
             rate_bps: shown.rate.bps(),
         };
         self.choose.handle(now, Input::Measured(sample));
+        // By the time that has passed: a machine that is busy ticks late.
+        let span = now.since(self.ticked).min(TICK * 3);
+        self.ticked = now;
         if let Some(bps) = self.choose.probe_bps()
             && self.flight.may_send(now)
         {
-            let bytes = usize::try_from(bps / 80).unwrap_or(usize::MAX);
+            let bits = u128::from(bps) * span.as_millis() / 1000;
+            let bytes = usize::try_from(bits / 8).unwrap_or(usize::MAX);
             self.put(MseOut::Padding(bytes), bytes).await?;
         }
         Ok(())
