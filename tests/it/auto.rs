@@ -9,11 +9,11 @@ use tarsier_tests::hub::{HubProcess, token};
 use tarsier_tests::proxy::{Fault, Proxy};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::recording::until_written;
-use crate::{camera, cameras, hub, journey};
+use crate::recording::{stream, until_written};
+use crate::{camera, cameras, hub, journey, journey_within, whep};
 
 /// For a change of the stream on a busy machine; how quick it is, is measured by the brain's own tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Flags of a keyframe (ISO/IEC 14496-12 section 8.8.3.1).
 const DEPENDS_ON_NONE: u64 = 0x0200_0000;
@@ -137,6 +137,11 @@ fn number_behind(bytes: &[u8], name: [u8; 4], skip: usize) -> anyhow::Result<u64
     Ok(u64::from_be_bytes(number.try_into()?))
 }
 
+async fn viewers(hub: &HubProcess, camera: &str, of: &str) -> anyhow::Result<u64> {
+    let status = hub.get(&format!("/api/v1/cameras/{camera}/status")).await?;
+    stream(&status, of)?["viewers"].as_u64().context("no number of viewers")
+}
+
 async fn two_streams()
 -> anyhow::Result<(tarsier_demo::DemoServer, tempfile::TempDir, HubProcess, String)> {
     let server = cameras(1).await?;
@@ -148,16 +153,16 @@ async fn two_streams()
 
 #[test]
 fn a_viewer_follows_his_connection_down_and_up_again() {
-    journey(async {
+    journey_within(PATIENCE * 4, async {
         let (server, _folder, hub, id) = two_streams().await?;
         let proxy = Proxy::start(([127, 0, 0, 1], hub.port()).into()).await?;
         let mut viewer = Viewer::open(&proxy.addr().to_string(), &id, &hub.token).await?;
-        viewer.until_on("main", 50).await?;
+        viewer.until_on("main", 25).await?;
         // Less than the main stream of the demo has, and more than its sub stream.
         proxy.set(Fault::Narrow(300_000));
-        viewer.until_on("sub", 50).await?;
+        viewer.until_on("sub", 25).await?;
         proxy.set(Fault::None);
-        viewer.until_on("main", 100).await?;
+        viewer.until_on("main", 25).await?;
         server.stop().await;
         Ok(())
     });
@@ -172,6 +177,36 @@ fn a_token_for_the_sub_stream_never_sees_more() {
         let address = format!("127.0.0.1:{}", hub.port());
         let mut viewer = Viewer::open(&address, &id, &token).await?;
         viewer.until_on("sub", 100).await?;
+        ensure!(viewers(&hub, &id, "main").await? == 0, "nor is it sent anything else");
+        server.stop().await;
+        Ok(())
+    });
+}
+
+#[test]
+fn over_webrtc_a_viewer_is_shown_the_best_stream_that_his_token_is_for() {
+    journey(async {
+        let (server, _folder, mut hub, id) = two_streams().await?;
+        let (mut viewer, location, _) = whep::Viewer::open_stream(&hub, &id, "auto").await?;
+        ensure!(location.contains("/auto/whep/"), "{location}");
+        viewer.picture().await?;
+        ensure!(viewers(&hub, &id, "main").await? == 1, "the best there is");
+        let (status, _) = hub.call("DELETE", &location, None).await?;
+        ensure!(status == 200, "{status}");
+        viewer.until_closed().await?;
+
+        let narrow = ["--role", "viewer", "--camera", &id, "--stream", "sub"];
+        let narrow = token(hub.data_dir(), &narrow).await?;
+        let admin = std::mem::replace(&mut hub.token, narrow);
+        let (mut viewer, location, _) = whep::Viewer::open_stream(&hub, &id, "auto").await?;
+        for _ in 0..100 {
+            viewer.picture().await?;
+        }
+        let (status, problem) = hub.call("POST", &format!("{location}/renew"), None).await?;
+        ensure!(status == 204, "{status} {problem}");
+        hub.token = admin;
+        ensure!(viewers(&hub, &id, "main").await? == 0, "nothing that the token is not for");
+        ensure!(viewers(&hub, &id, "sub").await? == 1);
         server.stop().await;
         Ok(())
     });
