@@ -95,7 +95,7 @@ impl Viewer {
                 self.newest = None;
                 self.seen_before = self.shown_until;
             }
-            Some("skipped" | "probe") => {}
+            Some("skipped" | "probe" | "waiting") => {}
             _ => anyhow::bail!("{message}"),
         }
         Ok(())
