@@ -30,6 +30,7 @@ pub(crate) struct Options {
     seconds: Option<u64>,
     windows: usize,
     viewers: u16,
+    files: u32,
     streams: Streams,
 }
 
@@ -64,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         seconds: None,
         windows: 3,
         viewers: 100,
+        files: tiers::FILES,
         streams: Streams::All,
     };
     while let Some(argument) = arguments.next() {
@@ -81,9 +83,10 @@ fn main() -> anyhow::Result<()> {
                 }
             }
             "--viewers" => options.viewers = value.parse().context("--viewers")?,
+            "--files" => options.files = value.parse().context("--files")?,
             "--windows" => options.windows = value.parse().context("--windows")?,
             _ => bail!(
-                "{argument} is not understood; known: --json --cameras --seconds --windows --viewers --streams"
+                "{argument} is not understood; known: --json --cameras --seconds --windows --viewers --files --streams"
             ),
         }
     }
