@@ -10,7 +10,7 @@ use crate::Options;
 use crate::table::{Row, Table, median};
 
 /// Files of the rebuild where nobody asks for another number: so many that the start of the program does not count. The
-/// figure is asked for 1,000,000, which take some minutes and 6 GB.
+/// figure is asked for 1,000,000, which take some minutes and several gigabytes.
 pub(crate) const FILES: u32 = 100_000;
 /// Length of the file that is moved.
 const MEGABYTES: &str = "512";
