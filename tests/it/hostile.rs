@@ -10,11 +10,11 @@ mod witness;
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
 use tarsier_tests::hub::HubProcess;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 
 use self::figures::Figures;
 use self::raw::{
@@ -195,8 +195,13 @@ fn hostile_viewers_by_webrtc_are_noticed_by_nobody_and_leave_nothing() {
         ensure!(session.status() == 201, "{}", session.status());
         let location = session.headers()["location"].to_str()?.to_owned();
         let answer = session.text().await?;
-        let candidate = answer.lines().find_map(|line| line.strip_prefix("a=candidate:"));
-        let port = candidate.and_then(|it| it.split(' ').nth(5)).unwrap_or_default().to_owned();
+        let port = |protocol: &str| {
+            let mut candidates = answer.lines().filter(|line| line.starts_with("a=candidate:"));
+            let ours = candidates.find(|line| line.split(' ').nth(2) == Some(protocol));
+            let port = ours.and_then(|line| line.split(' ').nth(5)?.parse::<u16>().ok());
+            port.with_context(|| format!("no candidate of {protocol} in {answer}"))
+        };
+        let (udp, tcp) = (port("udp")?, port("tcp")?);
 
         let half = try_join_all((0..20).map(|_| say(hub, post(offer.len(), &offer[..40])))).await?;
         // Nobody answers for these: they fall silent before they have said anything.
@@ -216,7 +221,7 @@ fn hostile_viewers_by_webrtc_are_noticed_by_nobody_and_leave_nothing() {
         let long = ask(hub, post(10_000_000, &"x".repeat(1_000_000)));
         let datagrams = async {
             let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
-            socket.connect(format!("127.0.0.1:{port}")).await?;
+            socket.connect(("127.0.0.1", udp)).await?;
             for number in 0..1000_u32 {
                 let first = u8::try_from(number % 256)?;
                 let length = usize::try_from(number * 7 % 1500)?;
@@ -230,7 +235,22 @@ fn hostile_viewers_by_webrtc_are_noticed_by_nobody_and_leave_nothing() {
             }
             anyhow::Ok(())
         };
-        tokio::try_join!(never_connects, garbage, long, datagrams)?;
+        // Each behind its length, as it should be; and nothing at all.
+        let lines = try_join_all((0..20_usize).map(async |number| {
+            let mut line = TcpStream::connect(("127.0.0.1", tcp)).await?;
+            let frames = [&[0, 20][..], &[0x21; 20]].concat().repeat(50 * (number % 2));
+            line.write_all(&frames).await?;
+            anyhow::Ok(line)
+        }));
+        // A datagram that is longer than any.
+        let long_lines = try_join_all((0..10).map(async |_| {
+            let mut line = TcpStream::connect(("127.0.0.1", tcp)).await?;
+            line.write_all(&[0xff; 700]).await?;
+            until_closed(line).await
+        }));
+        let (.., lines, _) =
+            tokio::try_join!(never_connects, garbage, long, datagrams, lines, long_lines)?;
+        drop(lines);
         drop(half);
         // By now the one that came first has been silent as long as the others: when it is gone, so are they.
         let begun = tokio::time::Instant::now();

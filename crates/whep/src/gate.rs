@@ -1,4 +1,4 @@
-//! Hands: the one UDP socket, and who is behind it.
+//! Hands: the one UDP socket, the TCP port beside it ([`crate::lines`]), and who is behind them.
 //!
 //! What does not belong here: whose a datagram is ([`crate::table`]), whether a stream can be shown ([`crate::judge`]).
 
@@ -18,20 +18,22 @@ use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
 use tarsier_live::{Live, Start};
 use tarsier_types::{Clock, Track, VideoParameters};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::follow::Follow;
 use crate::fragment::Fragment;
 use crate::judge::{Order, Refusal, payload};
+use crate::lines::{self, Lines};
 use crate::offer::{H264Payload, OfferError, h264_payloads};
 use crate::peer::{Estimate, Peer, PeerOptions};
+use crate::place::{Ours, Over, Place};
 use crate::session::{Mail, Sending, Session, Show, instant};
 use crate::table::{Newcomer, SessionId, Table};
 
 /// The longest datagram that the library takes.
-const MAX_DATAGRAM_BYTES: usize = 2000;
+pub(crate) const MAX_DATAGRAM_BYTES: usize = 2000;
 /// Datagrams that may wait for a session; what comes beyond that is lost, as datagrams may be.
 const INBOX: usize = 256;
 /// For the first picture, which says how the stream is coded.
@@ -108,14 +110,14 @@ pub struct Request<'a> {
 /// All WebRTC viewers of the hub.
 pub struct Whep {
     gate: Arc<Gate>,
-    reading: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 /// What sessions share.
 pub(crate) struct Gate {
     socket: UdpSocket,
-    /// Where viewers reach the socket.
-    local: SocketAddr,
+    lines: Arc<Lines>,
+    ours: Ours,
     certificate: DtlsCert,
     clock: Arc<dyn Clock>,
     table: Mutex<Table<mpsc::Sender<Mail>>>,
@@ -125,32 +127,40 @@ pub(crate) struct Gate {
 
 impl Drop for Whep {
     fn drop(&mut self) {
-        self.reading.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Whep {
-    /// Opens the socket at that address of this machine.
+    /// Opens a port at that address of this machine: by UDP, and by TCP for whom UDP does not reach.
     pub async fn start(ip: IpAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let socket = UdpSocket::bind((ip, 0)).await?;
-        let mut local = socket.local_addr()?;
-        if ip.is_unspecified() {
-            local.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
+        let (socket, listener) = bind(ip).await?;
+        let reached = |mut local: SocketAddr| {
+            if ip.is_unspecified() {
+                local.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            local
+        };
+        let ours =
+            Ours { udp: reached(socket.local_addr()?), tcp: reached(listener.local_addr()?) };
         let certificate = str0m::crypto::from_feature_flags()
             .dtls_provider
             .generate_certificate()
             .ok_or_else(|| io::Error::other("no certificate could be made"))?;
         let gate = Arc::new(Gate {
             socket,
-            local,
+            lines: Arc::default(),
+            ours,
             certificate,
             clock,
             table: Mutex::default(),
             reordered: Mutex::default(),
         });
         let reading = tokio::spawn(read(gate.clone()));
-        Ok(Self { gate, reading })
+        let to = gate.clone();
+        let deliver = Arc::new(move |source, bytes: &[u8]| to.deliver(source, bytes));
+        let accepting = tokio::spawn(lines::accept(listener, gate.lines.clone(), deliver));
+        Ok(Self { gate, tasks: [reading, accepting] })
     }
 
     /// A viewer comes.
@@ -174,7 +184,7 @@ impl Whep {
             offer,
             payload,
             certificate: self.gate.certificate.clone(),
-            local: self.gate.local,
+            ours: self.gate.ours,
             now: instant(),
             estimate: if choose.is_some() { Estimate::Yes } else { Estimate::No },
         })
@@ -325,8 +335,8 @@ impl Gate {
         self.table().remove(id);
     }
 
-    pub(crate) fn answered(&self, id: &SessionId, address: SocketAddr) {
-        self.table().answered(id, address);
+    pub(crate) fn answered(&self, id: &SessionId, place: Place) {
+        self.table().answered(id, place);
     }
 
     pub(crate) fn is_reordered(&self, stream: &StreamId, video: VideoParameters) {
@@ -334,25 +344,47 @@ impl Gate {
     }
 
     /// What cannot be sent is lost, as datagrams may be.
-    pub(crate) async fn send(&self, to: SocketAddr, bytes: &[u8]) {
-        if let Err(error) = self.socket.send_to(bytes, to).await {
-            tracing::trace!(%error, "a datagram was not sent");
+    pub(crate) async fn send(&self, to: Place, bytes: &[u8]) {
+        match to.over {
+            Over::Tcp => self.lines.send(to.address, bytes).await,
+            Over::Udp => {
+                if let Err(error) = self.socket.send_to(bytes, to.address).await {
+                    tracing::trace!(%error, "a datagram was not sent");
+                }
+            }
         }
     }
+
+    /// A datagram goes to whose it is; whether it is anybody's.
+    fn deliver(&self, source: Place, bytes: &[u8]) -> bool {
+        let stun = is_stun(bytes).then(|| StunMessage::parse(bytes).ok()).flatten();
+        let ufrag = stun.as_ref().and_then(StunMessage::split_username).map(|(ours, _)| ours);
+        let table = self.table();
+        let handle = table.route(source, ufrag);
+        if let Some(handle) = handle {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let _ = handle.try_send(Mail::Datagram { source, bytes });
+        }
+        handle.is_some()
+    }
+}
+
+/// The same port for both, so that whoever guards a network has one number to let through; if that cannot be had, two.
+async fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
+    let socket = UdpSocket::bind((ip, 0)).await?;
+    let listener = match TcpListener::bind((ip, socket.local_addr()?.port())).await {
+        Ok(listener) => listener,
+        Err(_) => TcpListener::bind((ip, 0)).await?,
+    };
+    Ok((socket, listener))
 }
 
 async fn read(gate: Arc<Gate>) {
     let mut buffer = [0; MAX_DATAGRAM_BYTES];
     loop {
         // An error is the answer to something that we sent to a port that is closed by now.
-        let Ok((length, source)) = gate.socket.recv_from(&mut buffer).await else { continue };
-        let bytes = &buffer[..length];
-        let stun = is_stun(bytes).then(|| StunMessage::parse(bytes).ok()).flatten();
-        let ufrag = stun.as_ref().and_then(StunMessage::split_username).map(|(ours, _)| ours);
-        if let Some(handle) = gate.table().route(source, ufrag) {
-            let _ =
-                handle.try_send(Mail::Datagram { source, bytes: Bytes::copy_from_slice(bytes) });
-        }
+        let Ok((length, address)) = gate.socket.recv_from(&mut buffer).await else { continue };
+        gate.deliver(Place { over: Over::Udp, address }, &buffer[..length]);
     }
 }
 

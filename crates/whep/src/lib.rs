@@ -5,16 +5,18 @@
 //! ```
 //! Words: [`offer`], [`fragment`]. Brains: [`judge`] says whether the stream can go to this viewer, [`stamp`] what RTP
 //! times pictures get, [`refresh`] when a lost picture is made good, [`follow`] which stream a viewer of `auto` should have, [`table`] whose a datagram is. Hands:
-//! [`gate`] has the socket, [`session`] one viewer, [`peer`] the library. What does not belong here: HTTP, rights,
+//! [`gate`] has the socket, [`lines`] the connections of those whom UDP does not reach, [`session`] one viewer, [`peer`] the library. What does not belong here: HTTP, rights,
 //! sentences for people, sound.
 
 mod follow;
 pub mod fragment;
 pub mod gate;
 pub mod judge;
+mod lines;
 pub mod offer;
 mod peer;
 mod picture;
+mod place;
 mod refresh;
 mod session;
 mod stamp;

@@ -3,19 +3,19 @@
 //! The library's rule: after each change it is asked for output until it names a time ([`Said::Until`]). What does not
 //! belong here: sockets, tasks, which picture is sent when.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::media::{MediaKind, MediaTime, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use crate::fragment::MAX_CANDIDATES;
 use crate::offer::H264Payload;
+use crate::place::{Ours, Over, Place};
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
 const PLAYOUT_DELAY_ID: u8 = 5;
@@ -26,7 +26,7 @@ const AT_FIRST: Bitrate = Bitrate::mbps(8);
 #[derive(Debug)]
 pub(crate) enum Said {
     /// A datagram is to be sent.
-    Send { to: SocketAddr, bytes: Vec<u8> },
+    Send { to: Place, bytes: Vec<u8> },
     /// Pictures may be sent from now on.
     Connected,
     /// The viewer lost pictures.
@@ -47,7 +47,7 @@ pub(crate) struct PeerOptions<'a> {
     pub(crate) payload: H264Payload,
     pub(crate) certificate: DtlsCert,
     /// Where the viewer reaches us.
-    pub(crate) local: SocketAddr,
+    pub(crate) ours: Ours,
     pub(crate) now: Instant,
     pub(crate) estimate: Estimate,
 }
@@ -64,7 +64,7 @@ pub(crate) enum Estimate {
 /// One viewer.
 pub(crate) struct Peer {
     rtc: Rtc,
-    local: SocketAddr,
+    ours: Ours,
     payload: Pt,
     mid: Option<Mid>,
     has_connected: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// Answers an offer: the peer, its answer, and the name that STUN requests for it carry.
     pub(crate) fn answer(options: PeerOptions<'_>) -> Result<(Self, String, String), RtcError> {
-        let PeerOptions { offer, payload, certificate, local, now, estimate } = options;
+        let PeerOptions { offer, payload, certificate, ours, now, estimate } = options;
         let offer = SdpOffer::from_sdp_string(offer)?;
         // The viewer finds us and not the other way round: we have one address and answer to where requests come from.
         let mut config = Rtc::builder()
@@ -91,13 +91,14 @@ impl Peer {
             payload.profile_level_id,
         );
         let mut rtc = config.build(now);
-        let candidate = Candidate::host(local, "udp")
-            .map_err(|error| RtcError::RemoteSdp(error.to_string()))?;
-        rtc.add_local_candidate(candidate);
+        let tcp = Candidate::builder().tcp().host(ours.tcp).tcptype(TcpType::Passive);
+        for candidate in [Candidate::builder().udp().host(ours.udp).build(), tcp.build()] {
+            rtc.add_local_candidate(candidate?);
+        }
         let answer = rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
         let name = rtc.direct_api().local_ice_credentials().ufrag;
         let payload = payload.payload_type.into();
-        let peer = Self { rtc, local, payload, mid: None, has_connected: false, candidates: 0 };
+        let peer = Self { rtc, ours, payload, mid: None, has_connected: false, candidates: 0 };
         Ok((peer, answer, name))
     }
 
@@ -105,10 +106,14 @@ impl Peer {
     pub(crate) fn receive(
         &mut self,
         now: Instant,
-        source: SocketAddr,
+        source: Place,
         bytes: &[u8],
     ) -> Result<(), RtcError> {
-        match Receive::new(Protocol::Udp, source, self.local, bytes) {
+        let (protocol, local) = match source.over {
+            Over::Udp => (Protocol::Udp, self.ours.udp),
+            Over::Tcp => (Protocol::Tcp, self.ours.tcp),
+        };
+        match Receive::new(protocol, source.address, local, bytes) {
             Ok(receive) => self.rtc.handle_input(Input::Receive(now, receive)),
             Err(_) => Ok(()),
         }
@@ -171,7 +176,9 @@ impl Peer {
         Ok(match self.rtc.poll_output()? {
             Output::Timeout(at) => Said::Until(at),
             Output::Transmit(transmit) => {
-                Said::Send { to: transmit.destination, bytes: transmit.contents.into() }
+                let over = if transmit.proto == Protocol::Tcp { Over::Tcp } else { Over::Udp };
+                let to = Place { over, address: transmit.destination };
+                Said::Send { to, bytes: transmit.contents.into() }
             }
             Output::Event(event) => match event {
                 Event::Connected => {
@@ -205,6 +212,8 @@ mod tests {
     use crate::offer::fixtures::WHOLE as OFFER;
     use crate::session::instant;
 
+    const OURS: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
+
     fn answered(offer: &str) -> Result<(Peer, String, String), RtcError> {
         static CERTIFICATE: std::sync::OnceLock<DtlsCert> = std::sync::OnceLock::new();
         let made =
@@ -213,7 +222,7 @@ mod tests {
             offer,
             payload: H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f },
             certificate: CERTIFICATE.get_or_init(made).clone(),
-            local: ([127, 0, 0, 1], 40_000).into(),
+            ours: Ours { udp: OURS.into(), tcp: OURS.into() },
             now: instant(),
             estimate: Estimate::Yes,
         })
@@ -290,6 +299,11 @@ mod tests {
             answer.contains(&format!("a=ice-ufrag:{ufrag}")) && answer.contains("H264"),
             "{answer}"
         );
+        let candidates: Vec<&str> =
+            answer.lines().filter(|line| line.starts_with("a=candidate:")).collect();
+        let tcp = candidates.iter().find(|line| line.contains(" tcp "));
+        assert!(tcp.is_some_and(|line| line.contains("tcptype passive")), "{candidates:?}");
+        assert_eq!(candidates.len(), 2, "one for each protocol: {candidates:?}");
     }
 
     proptest! {
@@ -313,12 +327,13 @@ mod tests {
         #[test]
         fn no_datagram_panics(sent in proptest::collection::vec(parts(), 1..20)) {
             let (mut peer, _, ufrag) = answered(OFFER).unwrap();
-            let source = ([192, 0, 2, 1], 61_764).into();
+            let address = ([192, 0, 2, 1], 61_764).into();
             let mut now = instant();
             for parts in sent {
                 let bytes = datagram(parts, &format!("{ufrag}:Uf1z"));
                 let _ = str0m::ice::StunMessage::parse(&bytes);
-                let _ = peer.receive(now, source, &bytes);
+                let over = if bytes.len().is_multiple_of(3) { Over::Tcp } else { Over::Udp };
+                let _ = peer.receive(now, Place { over, address }, &bytes);
                 while !matches!(peer.poll(), Ok(Said::Until(_)) | Err(_)) {}
                 now += Duration::from_millis(20);
                 let _ = peer.timeout(now);

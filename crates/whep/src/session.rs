@@ -3,7 +3,6 @@
 //! A viewer who takes less than comes waits for the socket here; behind that his queue in the fan-out leaves whole GOPs
 //! out. What does not belong here: when the GOP is sent anew ([`crate::refresh`]), RTP times ([`crate::stamp`]).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use crate::judge::{Order, payload};
 use crate::offer::H264Payload;
 use crate::peer::{Peer, Said};
 use crate::picture::{Sets, annex_b};
+use crate::place::Place;
 use crate::refresh::Refresh;
 use crate::stamp::Stamper;
 use crate::table::SessionId;
@@ -40,8 +40,8 @@ const BURST_PAUSE: Duration = Duration::from_millis(2);
 /// What comes to a session from outside. When the sender is dropped, it is over.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// From the socket.
-    Datagram { source: SocketAddr, bytes: Bytes },
+    /// From the socket, or from a line.
+    Datagram { source: Place, bytes: Bytes },
     /// By PATCH.
     Candidate(String),
 }
@@ -108,7 +108,7 @@ struct Coming<N> {
 /// What is known of the datagrams on their way.
 #[derive(Default)]
 pub(crate) struct Sending {
-    to: Option<SocketAddr>,
+    to: Option<Place>,
     since_pause: usize,
 }
 
@@ -325,7 +325,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         }
     }
 
-    async fn send(&mut self, to: SocketAddr, bytes: &[u8]) {
+    async fn send(&mut self, to: Place, bytes: &[u8]) {
         if self.sending.to != Some(to) {
             // The library writes to those alone who know the password.
             self.sending.to = Some(to);

@@ -1,13 +1,14 @@
 //! Brain: who watches, and whose a datagram is.
 //!
-//! All viewers send to one socket. A STUN request names the viewer by the part of its user name that we gave out
+//! All viewers send to one port. A STUN request names the viewer by the part of its user name that we gave out
 //! (RFC 8445 section 7.2.2); everything else is known by the address it comes from, which a viewer has once we have
 //! answered a request of his, that is, once his password was right. `H` is the handle of the viewer's task.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use tarsier_live::fanout::StreamId;
+
+use crate::place::Place;
 
 /// So many watch at the same time (guess: four windows with 64 cameras each; a session costs some 100 kB).
 pub const MAX_SESSIONS: usize = 256;
@@ -50,7 +51,7 @@ struct Entry<H> {
     stream: StreamId,
     etag: String,
     ufrag: String,
-    addresses: Vec<SocketAddr>,
+    places: Vec<Place>,
     handle: H,
 }
 
@@ -68,12 +69,12 @@ pub(crate) struct Newcomer<H> {
 pub(crate) struct Table<H> {
     sessions: HashMap<SessionId, Entry<H>>,
     by_ufrag: HashMap<String, SessionId>,
-    by_address: HashMap<SocketAddr, SessionId>,
+    by_place: HashMap<Place, SessionId>,
 }
 
 impl<H> Default for Table<H> {
     fn default() -> Self {
-        Self { sessions: HashMap::new(), by_ufrag: HashMap::new(), by_address: HashMap::new() }
+        Self { sessions: HashMap::new(), by_ufrag: HashMap::new(), by_place: HashMap::new() }
     }
 }
 
@@ -89,7 +90,7 @@ impl<H> Table<H> {
         }
         let Newcomer { stream, etag, ufrag, handle } = newcomer;
         self.by_ufrag.insert(ufrag.clone(), id.clone());
-        self.sessions.insert(id, Entry { stream, etag, ufrag, addresses: Vec::new(), handle });
+        self.sessions.insert(id, Entry { stream, etag, ufrag, places: Vec::new(), handle });
         Ok(())
     }
 
@@ -97,7 +98,7 @@ impl<H> Table<H> {
     pub(crate) fn remove(&mut self, id: &SessionId) -> Option<H> {
         let entry = self.sessions.remove(id)?;
         self.by_ufrag.remove(&entry.ufrag);
-        self.by_address.retain(|_, holder| holder != id);
+        self.by_place.retain(|_, holder| holder != id);
         Some(entry.handle)
     }
 
@@ -115,27 +116,27 @@ impl<H> Table<H> {
         *self = Self::default();
     }
 
-    /// We have answered somebody at this address for that session.
-    pub(crate) fn answered(&mut self, id: &SessionId, address: SocketAddr) {
+    /// We have answered somebody at this place for that session.
+    pub(crate) fn answered(&mut self, id: &SessionId, place: Place) {
         let Some(entry) = self.sessions.get_mut(id) else { return };
-        if self.by_address.get(&address) == Some(id) {
+        if self.by_place.get(&place) == Some(id) {
             return;
         }
-        if entry.addresses.len() == MAX_ADDRESSES {
-            let oldest = entry.addresses.remove(0);
-            if self.by_address.get(&oldest) == Some(id) {
-                self.by_address.remove(&oldest);
+        if entry.places.len() == MAX_ADDRESSES {
+            let oldest = entry.places.remove(0);
+            if self.by_place.get(&oldest) == Some(id) {
+                self.by_place.remove(&oldest);
             }
         }
-        entry.addresses.push(address);
-        self.by_address.insert(address, id.clone());
+        entry.places.push(place);
+        self.by_place.insert(place, id.clone());
     }
 
     /// Whose a datagram is. `ufrag` is our part of a STUN request's user name.
-    pub(crate) fn route(&self, source: SocketAddr, ufrag: Option<&str>) -> Option<&H> {
+    pub(crate) fn route(&self, source: Place, ufrag: Option<&str>) -> Option<&H> {
         let id = match ufrag {
             Some(ufrag) => self.by_ufrag.get(ufrag),
-            None => self.by_address.get(&source),
+            None => self.by_place.get(&source),
         };
         self.sessions.get(id?).map(|entry| &entry.handle)
     }
@@ -152,6 +153,7 @@ mod tests {
     use tarsier_types::{CameraId, StreamKind};
 
     use super::*;
+    use crate::place::Over;
 
     fn id(number: u128) -> SessionId {
         SessionId::from_chance(number)
@@ -161,8 +163,8 @@ mod tests {
         (CameraId::new(name).unwrap(), StreamKind::Main.into())
     }
 
-    fn address(port: u16) -> SocketAddr {
-        ([127, 0, 0, 1], port).into()
+    fn address(port: u16) -> Place {
+        Place { over: Over::Udp, address: ([127, 0, 0, 1], port).into() }
     }
 
     fn newcomer(ufrag: &str, handle: u32) -> Newcomer<u32> {
@@ -187,6 +189,8 @@ mod tests {
         table.answered(&id(1), address(1000));
         assert_eq!(table.route(address(1000), None), Some(&1), "the port was given to another");
         assert_eq!(table.route(address(1000), Some("three")), None);
+        let tcp = Place { over: Over::Tcp, ..address(1000) };
+        assert_eq!(table.route(tcp, None), None, "the same port of another protocol");
     }
 
     #[test]
@@ -204,14 +208,14 @@ mod tests {
         for port in 1..=40 {
             table.answered(&id(1), address(port));
         }
-        assert_eq!(table.by_address.len(), MAX_ADDRESSES, "an address costs memory");
+        assert_eq!(table.by_place.len(), MAX_ADDRESSES, "an address costs memory");
         assert_eq!(table.remove(&id(1)), Some(1));
         table.answered(&id(1), address(7));
         table.add(id(2), newcomer("two", 2)).unwrap();
         table.remove_stream(&stream("gate"));
         assert!(table.find(&id(2), &stream("garden")).is_some(), "of another camera");
         table.remove_stream(&stream("garden"));
-        assert!(table.by_address.is_empty() && table.by_ufrag.is_empty());
+        assert!(table.by_place.is_empty() && table.by_ufrag.is_empty());
         assert_eq!(table.remove(&id(1)), None);
     }
 

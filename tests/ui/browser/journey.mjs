@@ -99,6 +99,23 @@ const past = (field) =>
     field,
   );
 
+/** Both cameras play, over that way. */
+const allOver = (way) =>
+  page.waitForFunction(
+    (wanted) => {
+      const hosts = [...document.querySelectorAll("[data-player=live]")];
+      return (
+        hosts.length === 2 &&
+        hosts.every(
+          ({ dataset }) =>
+            dataset.way === wanted && dataset.state === "playing",
+        )
+      );
+    },
+    way,
+    { timeout: 30_000 },
+  );
+
 async function step(name, act) {
   const startMs = Date.now();
   await act();
@@ -229,21 +246,6 @@ try {
   });
 
   await step("live comes over WebRTC, and without it all the same", async () => {
-    const allOver = (way) =>
-      page.waitForFunction(
-        (wanted) => {
-          const hosts = [...document.querySelectorAll("[data-player=live]")];
-          return (
-            hosts.length === 2 &&
-            hosts.every(
-              ({ dataset }) =>
-                dataset.way === wanted && dataset.state === "playing",
-            )
-          );
-        },
-        way,
-        { timeout: 30_000 },
-      );
     await allOver("webrtc");
     const decoded = await page.evaluate(async () => {
       let frames = 0;
@@ -266,6 +268,39 @@ try {
     await allOver("mse");
     await page.unroute("**/whep");
     await allOver("webrtc");
+  });
+
+  await step("live comes over WebRTC where UDP does not get through", async () => {
+    await page.route("**/whep", async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.text()).replace(/a=candidate:\S+ \d+ udp .*\r\n/g, "");
+      await route.fulfill({ response: answer, body });
+    });
+    await page.evaluate(() =>
+      globalThis.journeyPeers.splice(0).forEach((peer) => peer.close()),
+    );
+    // Both cameras go over to Media Source first, and come back by the way that is left.
+    await page.waitForFunction(
+      async () => {
+        let lines = 0;
+        for (const peer of globalThis.journeyPeers) {
+          const reports = [...(await peer.getStats()).values()];
+          const remote = new Map(reports.map((report) => [report.id, report]));
+          lines += reports.filter(
+            (report) =>
+              report.type === "candidate-pair" &&
+              report.nominated &&
+              report.bytesReceived > 20_000 &&
+              remote.get(report.remoteCandidateId)?.protocol === "tcp",
+          ).length;
+        }
+        return lines === 2;
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+    await allOver("webrtc");
+    await page.unroute("**/whep");
   });
 
   await step(
