@@ -221,7 +221,8 @@ impl Emergency {
         cleaning.utc = utc;
         if !volume.is_writable() {
             self.end(now, CleanupEnd::Interrupted);
-        } else if std::mem::take(&mut cleaning.is_measuring) {
+        } else if std::mem::take(&mut cleaning.is_measuring) || cleaning.awaited.is_empty() {
+            // Who neither measures nor deletes has asked what there is, and got no answer: it is asked again.
             cleaning.need = target.saturating_sub(volume.available_bytes);
             if cleaning.need == 0 {
                 self.end(now, CleanupEnd::Enough);

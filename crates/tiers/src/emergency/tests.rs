@@ -99,6 +99,19 @@ fn deleting_that_frees_nothing_does_not_cost_all_footage() {
 }
 
 #[test]
+fn an_index_that_could_not_be_read_once_does_not_end_cleaning_for_good() {
+    let mut shelf = Shelf::new(1_000, 45, "a9 a8 a7 a6 a5 a4 a3");
+    let mut emergency = Emergency::new(shelf.tier());
+    let measured = Input::Measured { utc: NOW, volume: shelf.volume(), busy: BTreeSet::new() };
+    emergency.handle(Mono::ZERO, &Policy::default(), measured);
+    assert!(matches!(emergency.poll(), Some(Output::Look(_))), "and nobody answers");
+    assert_eq!(
+        run(&mut emergency, &mut shelf, Mono::from_millis(10_000)),
+        "-a9 -a8 -a7 -a6 -a5 -a4 Enough 105"
+    );
+}
+
+#[test]
 fn what_was_deleted_is_told_by_stream() {
     let mut shelf = Shelf::new(1_000, 45, "a9 b8c a7 b6 a5 a4");
     let policy = Policy::default();
