@@ -334,6 +334,10 @@ impl Pass<'_> {
             self.report.refused_to_forget = true;
             return Ok(());
         }
+        if self.report.missing > 0 {
+            // A disk that was pulled out meanwhile has left an empty folder behind.
+            check_identity(self.tier_id, self.root)?;
+        }
         for (camera, stream, gone) in missing {
             for batch in gone.chunks(BATCH) {
                 self.index.remove_segments(&camera, stream, batch, GapReason::Deleted)?;

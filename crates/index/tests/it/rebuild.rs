@@ -249,6 +249,29 @@ fn a_folder_without_the_identity_of_the_tier_is_not_touched() {
 }
 
 #[test]
+fn nothing_is_forgotten_of_a_disk_that_is_pulled_out_while_it_is_looked_at() {
+    let disk = Disk::new();
+    for day in 0..2 {
+        let start = UtcMs(MIDNIGHT + day * DAY);
+        disk.write(start, &file(start, 2));
+    }
+    disk.reconcile(Reach::All);
+    let whole = disk.it.index.segments_in(&garden(), MAIN, ALL, 9).unwrap();
+    let aside = disk.root.with_extension("aside");
+    let mut pull_out = |_: &ReconcileReport| {
+        if !aside.exists() {
+            fs::rename(&disk.root, &aside).unwrap();
+            fs::create_dir(&disk.root).unwrap();
+        }
+        ControlFlow::Continue(())
+    };
+    let open = OpenSegments::new();
+    let error = disk.it.index.reconcile("ssd", &disk.root, Reach::All, &open, &mut pull_out);
+    assert!(matches!(error, Err(ReconcileError::NotTheTier { .. })), "{error:?}");
+    assert_eq!(disk.it.index.segments_in(&garden(), MAIN, ALL, 9).unwrap(), whole);
+}
+
+#[test]
 fn the_caller_can_end_it_and_keeps_what_was_done() {
     let disk = Disk::new();
     for day in 0..4 {
