@@ -33,6 +33,15 @@ pub enum IndexError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Another program keeps the index to itself (a copy, a repair by hand); our own never wait for each other.
+    #[error("cannot {doing}: another program holds the index")]
+    Busy {
+        /// What was tried.
+        doing: &'static str,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A tier that was never [made known](crate::Index::put_tier).
     #[error("there is no tier {id:?}")]
     UnknownTier {
@@ -56,8 +65,14 @@ impl IndexError {
             Kind::Corrupt => Self::Corrupt { doing, source },
             Kind::DiskFull => Self::DiskFull { doing, source },
             Kind::NotWritable => Self::NotWritable { doing, source },
+            Kind::Busy => Self::Busy { doing, source },
             Kind::Other => Self::Sql { doing, source },
         }
+    }
+
+    /// Nothing is wrong with what was to be written: the same can be tried again.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::DiskFull { .. } | Self::NotWritable { .. } | Self::Busy { .. })
     }
 }
 
@@ -67,6 +82,7 @@ pub(crate) enum Kind {
     Corrupt,
     DiskFull,
     NotWritable,
+    Busy,
     Other,
 }
 
@@ -80,6 +96,7 @@ impl Kind {
                 Self::Corrupt
             }
             (Some(ErrorCode::DiskFull), _) => Self::DiskFull,
+            (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Self::Busy,
             (
                 Some(
                     ErrorCode::ReadOnly
@@ -102,4 +119,25 @@ pub(crate) fn unreadable(what: &'static str) -> rusqlite::Error {
 /// A value that the schema cannot hold.
 pub(crate) fn too_large(what: &'static str) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_while_another_program_held_the_index_is_tried_again() {
+        let failed = |code| {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            IndexError::of("store segments", source)
+        };
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_FULL, ffi::SQLITE_READONLY] {
+            assert!(failed(code).may_pass(), "{code}");
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_CONSTRAINT] {
+            assert!(!failed(code).may_pass(), "{code}");
+        }
+    }
 }

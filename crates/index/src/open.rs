@@ -101,7 +101,7 @@ impl OpenIndexError {
         match Kind::of(&source) {
             Kind::Corrupt => Self::Corrupt { path, source },
             Kind::DiskFull | Kind::NotWritable => Self::NotWritable { path, source },
-            Kind::Other => Self::Sql { path, source },
+            Kind::Busy | Kind::Other => Self::Sql { path, source },
         }
     }
 }

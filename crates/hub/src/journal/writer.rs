@@ -81,7 +81,7 @@ impl Writer {
             match job {
                 Job::Happened(..) | Job::Flush(_) => self.answer(job),
                 job => match self.write(&job) {
-                    Err(error @ (IndexError::DiskFull { .. } | IndexError::NotWritable { .. })) => {
+                    Err(error) if error.may_pass() => {
                         if !std::mem::replace(&mut self.is_refused, true) {
                             not_written(&error);
                         }
@@ -257,7 +257,7 @@ impl Writer {
             continues: segment.continues && follows,
         };
         let stored = self.index.segment_closed(camera, stream, &segment.tier_id, &new);
-        if matches!(stored, Err(IndexError::DiskFull { .. } | IndexError::NotWritable { .. })) {
+        if stored.as_ref().is_err_and(IndexError::may_pass) {
             // It is tried again: until then it plays as an open one does.
             return stored;
         }
