@@ -30,7 +30,7 @@ impl OpenSegments {
         self.tiers.insert((camera.clone(), stream, segment.start), tier_id);
         self.segments.retain(|(of, kind, start), known| {
             (of, *kind) != (camera, stream)
-                || *start == segment.start
+                || *start >= segment.start
                 || !known.fragments.is_empty()
         });
         self.segments.entry((camera.clone(), stream, segment.start)).or_insert(segment);
@@ -244,6 +244,17 @@ mod tests {
         assert!(open.left(&left), "the other one left a file open");
         assert!(!open.is_earlier_open(&garden, StreamKind::Main, UtcMs(90_000)));
         assert!(!open.left(&left) && !open.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_begun_late_on_a_disk_that_was_left_is_not_the_newest() {
+        let garden = CameraId::new("garden").unwrap();
+        let mut open = OpenSegments::default();
+        for start in [180_000, 90_000] {
+            open.opened(&garden, StreamKind::Main, "t".into(), segment(start));
+        }
+        assert!(open.written(&garden, StreamKind::Main, UtcMs(180_000), part(0)));
+        assert!(open.written(&garden, StreamKind::Main, UtcMs(90_000), part(0)));
     }
 
     #[test]

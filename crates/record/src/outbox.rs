@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use tarsier_reconnect::EventKind;
-use tarsier_types::StreamKind;
+use tarsier_types::{StreamKind, UtcMs};
 use tarsier_wire::{LinkState, ToHub};
 
 /// Live units that may wait: about 8 s of a 8 Mbit/s camera, far more than a hub is ever behind.
@@ -19,11 +19,23 @@ const FACTS: usize = 2048;
 #[derive(Debug, Default)]
 struct Standing {
     link: Option<LinkState>,
+    /// The newest file, while it is open. A disk that was left because it hangs or is full may say what it does in the one
+    /// before at any time.
     opened: Option<ToHub>,
     parts: Vec<ToHub>,
     /// The problem, while there is one: the message as it was said.
     disk: Option<ToHub>,
     connection: Option<ToHub>,
+}
+
+impl Standing {
+    /// When the file began that is open.
+    fn open_since(&self) -> Option<UtcMs> {
+        match &self.opened {
+            Some(ToHub::SegmentOpened { start, .. }) => Some(*start),
+            _ => None,
+        }
+    }
 }
 
 /// What happened while no hub was there is told to the next one; the rest is of no use later.
@@ -114,18 +126,25 @@ impl Outbox {
             ToHub::ConnectionState { stream, .. } => {
                 self.standing.entry(*stream).or_default().connection = Some(fact.clone());
             }
-            ToHub::SegmentOpened { stream, .. } => {
+            ToHub::SegmentOpened { stream, start, .. } => {
                 let standing = self.standing.entry(*stream).or_default();
-                standing.opened = Some(fact.clone());
-                standing.parts.clear();
+                if standing.open_since().is_none_or(|open| open <= *start) {
+                    standing.opened = Some(fact.clone());
+                    standing.parts.clear();
+                }
             }
-            ToHub::FragmentWritten { stream, .. } => {
-                self.standing.entry(*stream).or_default().parts.push(fact.clone());
-            }
-            ToHub::SegmentClosed { stream, .. } => {
+            ToHub::FragmentWritten { stream, segment, .. } => {
                 let standing = self.standing.entry(*stream).or_default();
-                standing.opened = None;
-                standing.parts.clear();
+                if standing.open_since() == Some(*segment) {
+                    standing.parts.push(fact.clone());
+                }
+            }
+            ToHub::SegmentClosed { stream, segment } => {
+                let standing = self.standing.entry(*stream).or_default();
+                if standing.open_since() == Some(segment.start) {
+                    standing.opened = None;
+                    standing.parts.clear();
+                }
             }
             _ => {}
         }
@@ -180,7 +199,10 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use tarsier_reconnect::{FailureReason, ReconnectionEvent};
-    use tarsier_types::{Dts, GapReason, Pts, Ticks, Track, UtcMs, UtcRange};
+    use tarsier_types::{
+        Codec, Dts, GapReason, ParameterSets, Part, Pts, Ticks, Track, UtcRange, VideoParameters,
+    };
+    use tarsier_wire::ClosedSegment;
 
     use super::*;
 
@@ -289,6 +311,73 @@ mod tests {
         outbox.connected(beat());
         outbox.pop();
         assert_eq!(outbox.pop().map(|(m, _)| m), Some(link));
+    }
+
+    fn parameters() -> ParameterSets {
+        let video = VideoParameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.64001f".to_owned(),
+            width: 160,
+            height: 90,
+            nominal_millifps: None,
+            sample_entry: Bytes::new(),
+        };
+        ParameterSets { video, audio: None }
+    }
+
+    /// `[n` a file is begun at that second, `fn` a fragment is written to it, `]n` it is closed.
+    fn file(word: &str) -> ToHub {
+        let (stream, parameters) = (StreamKind::Main, parameters());
+        let tier_id = "t".to_owned();
+        let (letter, second) = word.split_at(1);
+        let start = UtcMs(second.parse::<i64>().unwrap() * 1000);
+        let part = Part {
+            offset: 0,
+            bytes: 1,
+            start: Ticks(0),
+            duration: Ticks(1),
+            starts_with_keyframe: true,
+        };
+        match letter {
+            "[" => ToHub::SegmentOpened { stream, start, parameters, init_bytes: 0, tier_id },
+            "f" => ToHub::FragmentWritten { stream, segment: start, part },
+            _ => {
+                let segment = ClosedSegment {
+                    start,
+                    duration: Ticks(1),
+                    bytes: 1,
+                    hash: [0; 32],
+                    chain: [0; 32],
+                    init_bytes: 0,
+                    parameters,
+                    parts: Vec::new(),
+                    units: 1,
+                    continues: false,
+                    tier_id,
+                };
+                ToHub::SegmentClosed { stream, segment }
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_hub_hears_of_the_newest_file_whatever_a_disk_that_was_left_says_meanwhile() {
+        let told = |script: &str, expect: &str| {
+            let mut outbox = Outbox::default();
+            outbox.connected(beat());
+            script.split(' ').for_each(|word| outbox.fact(file(word)));
+            while outbox.pop().is_some() {}
+            outbox.disconnected();
+            outbox.connected(beat());
+            outbox.pop();
+            let said: Vec<ToHub> = std::iter::from_fn(|| outbox.pop()).map(|(it, _)| it).collect();
+            let expect: Vec<ToHub> = expect.split_whitespace().map(file).collect();
+            assert_eq!(said, expect, "{script}");
+        };
+        told("[1 f1 ]1 [2 f2", "[2 f2");
+        told("[1 f1 [2 f2 ]1", "[2 f2");
+        told("[2 f2 [1 f1 f2 ]1", "[2 f2 f2");
+        told("[1 f1 ]1", "");
     }
 
     #[test]
