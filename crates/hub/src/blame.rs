@@ -128,6 +128,13 @@ impl Blame {
         known.flatten().map_or(GapReason::Recorder, |known| known.reason)
     }
 
+    /// Footage goes on in the same file: what a disk had not taken was not lost.
+    pub(crate) fn went_on(&mut self, camera: &CameraId, stream: StreamKind) {
+        if let Some(known) = self.streams.get_mut(&(camera.clone(), stream)) {
+            known.take_if(|known| known.reason == GapReason::Disk);
+        }
+    }
+
     /// What is known of a gap that a recorder tells about.
     pub(crate) fn better(
         &self,
@@ -183,7 +190,7 @@ mod tests {
 
     /// Words are `SECOND` and what is then: `f` fine, `u` unwanted, `c` connecting (nothing said yet), `q` quiet (no
     /// pictures), `n` unreachable, `p` port closed, `w` wrong password, `d` disk; with `@SECOND` since then. `B`:
-    /// footage begins; `L`: its recorder is older than the hub; `G`: the recorder tells of a gap (camera). Between them
+    /// footage begins; `W`: it goes on; `L`: its recorder is older than the hub; `G`: the recorder tells of a gap (camera). Between them
     /// each second is looked at. The answer: what is stored, `UNTIL:REASON`, each reason once while it goes on.
     fn run(script: &str) -> String {
         let mut said: Vec<Because> = Vec::new();
@@ -235,6 +242,10 @@ mod tests {
                 "B" => {
                     let reason = blame.begun(&garden, StreamKind::Main);
                     said.push(Because { until: UtcMs(now * 1000), reason });
+                    continue;
+                }
+                "W" => {
+                    blame.went_on(&garden, StreamKind::Main);
                     continue;
                 }
                 "L" => {
@@ -305,6 +316,12 @@ mod tests {
     fn a_pause_that_a_hub_finds_was_planned_before_it_too() {
         assert_eq!(run("0u 700f 702B"), "702:planned", "and costs nothing while it lasts");
         assert_eq!(run("0f 1B 10u 700n 720f 722B"), "1:recorder 700:planned 722:network");
+    }
+
+    #[test]
+    fn a_disk_that_took_in_the_end_what_waited_is_not_blamed_for_what_comes_next() {
+        assert_eq!(run("0f 1B 10d 30f 31W 40n 50f 52B"), "1:recorder 25:disk 52:network");
+        assert_eq!(run("0f 1B 10n 12W 30f 32B"), "1:recorder 32:network", "a late fragment");
     }
 
     #[test]

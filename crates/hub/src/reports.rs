@@ -137,6 +137,8 @@ async fn message_of(hub: &Arc<Hub>, camera: CameraId, message: ToHub, payload: B
                 let added = hub.camera(&camera).map_or(segment, |camera| camera.created);
                 let until = segment;
                 hub.journal.write(Job::Because { camera, stream, added, until, reason });
+            } else {
+                hub.blamed().went_on(&camera, stream);
             }
         }
         ToHub::SegmentClosed { stream, segment } => {

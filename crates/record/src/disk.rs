@@ -4,6 +4,8 @@
 //! reported; a file's folder is synced when the file is created, and the whole file again when it is closed. So
 //! a power cut costs at most the fragment that was being written. The tier's identity is checked before each file is
 //! created, and every [`CHECK_EVERY`] while one is written: a disk that was unmounted under us takes writes for ever.
+//! A full disk is left as it was and costs nothing as long as what comes can wait: [`NoRoom`]. Any other failed write ends
+//! its file.
 //!
 //! What does not belong here: what goes into which file (`recording`), which tier (`files`).
 
@@ -12,7 +14,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write as _};
+use std::io::{self, IoSlice, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +38,7 @@ const RESERVE: u64 = 16 << 20;
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// A file to begin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NewFile {
     pub(crate) start: UtcMs,
     /// Below the tier's root.
@@ -54,7 +56,24 @@ pub(crate) enum Job {
     Close(StreamKind),
     /// Whether files can be begun: answered by [`DiskNews::Works`] or [`DiskNews::StillRefuses`].
     Probe(StreamKind),
+    /// The hub is to hear once more how it is.
+    Tell(StreamKind),
     End,
+}
+
+/// There is no room for it now: a file is where it was before, and the job can be tried again.
+#[derive(Debug)]
+pub(crate) struct NoRoom {
+    pub(crate) job: Job,
+    place: PathBuf,
+    error: io::Error,
+}
+
+impl NoRoom {
+    /// For a person.
+    pub(crate) fn problem(&self) -> String {
+        problem(&self.place, &self.error)
+    }
 }
 
 /// What a stream's task must know.
@@ -118,24 +137,55 @@ impl Disk {
         Self { tier, shared, open, broken, refused, check_at }
     }
 
-    pub(crate) fn work(&mut self, job: Job) {
+    pub(crate) fn work(&mut self, job: Job) -> Result<(), Box<NoRoom>> {
+        match self.attempt(&job) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(Box::new(NoRoom { job, place: self.tier.root.clone(), error }))
+            }
+            Err(error) => {
+                self.failed(&job, &error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// No room was found for it until the process ends.
+    pub(crate) fn give_up(&mut self, no_room: &NoRoom) {
+        self.failed(&no_room.job, &no_room.error);
+    }
+
+    fn attempt(&mut self, job: &Job) -> io::Result<()> {
         match job {
-            Job::Open(stream, new) => {
-                let file = new.start;
-                if let Err(error) = self.begin(stream, *new) {
-                    self.failed(stream, file, file, &error);
-                }
-            }
+            Job::Open(stream, new) => self.begin(*stream, NewFile::clone(new)),
             Job::Write(stream, fragment) => {
-                let result = self.append(stream, &fragment);
-                self.end_if_failed(stream, result);
+                self.append(*stream, fragment)?;
+                self.check_if_due(*stream);
+                Ok(())
             }
-            Job::Close(stream) => {
-                let result = self.close(stream);
-                self.end_if_failed(stream, result);
+            Job::Close(stream) => self.close(*stream),
+            Job::Probe(stream) => {
+                self.probe(*stream);
+                Ok(())
             }
-            Job::Probe(stream) => self.probe(stream),
-            Job::End => {}
+            Job::Tell(stream) => {
+                self.say_again(*stream);
+                Ok(())
+            }
+            Job::End => Ok(()),
+        }
+    }
+
+    /// What the job was to write is lost, and with it the end of its file.
+    fn failed(&mut self, job: &Job, error: &io::Error) {
+        match job {
+            Job::Open(stream, new) => self.refuse(*stream, new.start, new.start, error),
+            Job::Write(stream, fragment) => {
+                self.count_lost(*stream, fragment.units);
+                self.leave(*stream, error);
+            }
+            Job::Close(stream) => self.leave(*stream, error),
+            Job::Probe(_) | Job::Tell(_) | Job::End => {}
         }
     }
 
@@ -190,10 +240,7 @@ impl Disk {
             self.count_lost(stream, fragment.units);
             return Ok(());
         };
-        if let Err(error) = open.append(fragment) {
-            self.count_lost(stream, fragment.units);
-            return Err(error);
-        }
+        open.append(fragment)?;
         let part = open.parts.last().copied().expect("a part was appended just now");
         let segment = open.new.start;
         let now = self.shared.clock.mono();
@@ -201,11 +248,18 @@ impl Disk {
             files.counters.written(fragment.units, part.duration, now.since(began));
         }
         self.shared.hub.fact(ToHub::FragmentWritten { stream, segment, part });
-        if now >= self.check_at {
-            self.check_at = now + CHECK_EVERY;
-            self.tier.check()?;
-        }
         Ok(())
+    }
+
+    fn check_if_due(&mut self, stream: StreamKind) {
+        let now = self.shared.clock.mono();
+        if now < self.check_at {
+            return;
+        }
+        self.check_at = now + CHECK_EVERY;
+        if let Err(error) = self.tier.check() {
+            self.leave(stream, &error);
+        }
     }
 
     fn close(&mut self, stream: StreamKind) -> io::Result<()> {
@@ -231,48 +285,48 @@ impl Disk {
                 DiskNews::Works
             }
             Err(error) => {
-                self.say_refused(stream, &self.tier.root.clone(), &error);
+                self.say_refused(stream, &error);
                 DiskNews::StillRefuses
             }
         };
         self.tell(stream, news);
     }
 
-    fn end_if_failed(&mut self, stream: StreamKind, result: io::Result<()>) {
-        let Err(error) = result else { return };
+    /// Leaves a file that cannot go on, with what of it is whole and synced.
+    fn leave(&mut self, stream: StreamKind, error: &io::Error) {
         let Some(open) = self.open.remove(&stream) else { return };
         let (file, durable) = (open.new.start, open.new.start + open.written());
-        self.give_up(stream, open);
-        self.failed(stream, file, durable, &error);
-    }
-
-    /// After a failed write: keeps what is whole and synced, says so, and leaves the file.
-    fn give_up(&mut self, stream: StreamKind, open: OpenFile) {
         let _ = open.file.set_len(open.bytes);
         if open.parts.is_empty() {
             let _ = fs::remove_file(&open.path);
         } else {
             self.report_closed(stream, open);
         }
+        self.refuse(stream, file, durable, error);
     }
 
-    fn failed(&mut self, stream: StreamKind, file: UtcMs, durable: UtcMs, error: &io::Error) {
+    fn refuse(&mut self, stream: StreamKind, file: UtcMs, durable: UtcMs, error: &io::Error) {
         self.broken.insert(stream);
-        self.say_refused(stream, &self.tier.root.clone(), error);
+        self.say_refused(stream, error);
         self.tell(stream, DiskNews::Failed { file, durable });
     }
 
-    fn say_refused(&mut self, stream: StreamKind, place: &Path, error: &io::Error) {
-        let place = place.display().to_string();
-        let text = error.to_string();
-        let problem = if text.contains(&place) { text } else { format!("{place}: {text}") };
-        // A disk that is full for a day is tried every 2 s; it is told once.
+    fn say_refused(&mut self, stream: StreamKind, error: &io::Error) {
+        let problem = problem(&self.tier.root, error);
+        // A disk that is away for a day is tried every 2 s; it is told once.
         if self.refused.insert(stream, problem.clone()).as_ref() == Some(&problem) {
             return;
         }
         tracing::error!(%stream, problem, "cannot write footage");
         let tier_id = self.tier.id.clone();
         self.shared.hub.fact(ToHub::Disk { stream, problem: Some(problem), tier_id });
+    }
+
+    /// After a stall of which the hub was told: it may have ended in a refusal, which the hub knows already.
+    fn say_again(&mut self, stream: StreamKind) {
+        let tier_id = self.tier.id.clone();
+        let problem = self.refused.get(&stream).cloned();
+        self.shared.hub.fact(ToHub::Disk { stream, problem, tier_id });
     }
 
     fn fine(&mut self, stream: StreamKind) {
@@ -336,8 +390,9 @@ impl OpenFile {
             self.reserved = preallocate(&self.file, self.reserved, RESERVE)
                 .map_or(0, |()| self.reserved + RESERVE);
         }
-        write_all_vectored(&mut self.file, fragment)?;
-        self.file.sync_data()?;
+        write_all_vectored(&mut self.file, fragment)
+            .and_then(|()| self.file.sync_data())
+            .or_else(|error| self.take_back(error))?;
         if self.parts.is_empty() {
             self.composition_offset = fragment.composition_offset;
         }
@@ -357,15 +412,32 @@ impl OpenFile {
         Ok(())
     }
 
+    /// After a write that failed: what comes next is written where that was to begin.
+    fn take_back(&mut self, error: io::Error) -> io::Result<()> {
+        // Where what of it fitted cannot be given back, it is written over.
+        let _ = self.file.set_len(self.bytes);
+        self.reserved = 0;
+        self.file.seek(SeekFrom::Start(self.bytes))?;
+        Err(error)
+    }
+
     fn seal(&mut self, index: &[u8]) -> io::Result<()> {
-        self.file.write_all(index)?;
-        // Releases what was reserved and not used.
-        self.file.set_len(self.bytes + len64(index.len()))?;
-        self.file.sync_all()?;
+        self.file
+            .write_all(index)
+            // Releases what was reserved and not used.
+            .and_then(|()| self.file.set_len(self.bytes + len64(index.len())))
+            .and_then(|()| self.file.sync_all())
+            .or_else(|error| self.take_back(error))?;
         self.hasher.update(index);
         self.bytes += len64(index.len());
         Ok(())
     }
+}
+
+/// For a person: it names the place.
+fn problem(place: &Path, error: &io::Error) -> String {
+    let (place, text) = (place.display().to_string(), error.to_string());
+    if text.contains(&place) { text } else { format!("{place}: {text}") }
 }
 
 /// A new file. One of that name in which there is no picture (an earlier attempt failed at it) makes way.

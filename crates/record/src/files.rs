@@ -1,27 +1,25 @@
 //! Hands: one thread for each tier that is written to. A slow disk stops its thread and nothing else; a disk that hangs
-//! for good keeps its thread, and recording goes on in another tier.
+//! or is full keeps its thread, and recording goes on in another tier, if there is one. What it has not taken waits.
 //!
-//! What does not belong here: what goes into which file (`recording`), writing (`disk`), which tier (the hub's).
+//! What does not belong here: what goes into which file (`recording`), writing (`disk`), which tier (the hub's), what is
+//! told of a thread (`busy`).
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tarsier_segment::Fragment;
 use tarsier_types::{Clock as _, Mono, StreamKind};
 use tarsier_wire::ToHub;
 
+use crate::busy::{Busy, Stall};
 use crate::disk::{Disk, Job, NewFile, Shared};
 use crate::tier::Tier;
 
 /// What may wait for a disk: half a minute of a 16 Mbit/s camera.
 pub(crate) const BACKLOG_BYTES: u64 = 64 << 20;
-/// A single write that takes longer is told to the hub, which has 10 s to tell a person.
-const STALL: Duration = Duration::from_secs(5);
-
 /// A handle on the disk threads.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -44,22 +42,8 @@ struct Worker {
     tier: Tier,
     jobs: mpsc::Sender<Job>,
     backlog: AtomicU64,
-    busy: Mutex<Busy>,
+    busy: Busy,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Busy {
-    since: Option<Mono>,
-    is_told: bool,
-}
-
-/// What the hub should hear of a thread that hangs.
-#[derive(Debug, PartialEq, Eq)]
-enum Stall {
-    AsBefore,
-    Began(String),
-    Over,
 }
 
 impl Files {
@@ -90,6 +74,7 @@ impl Files {
     pub(crate) fn open(&self, stream: StreamKind, file: NewFile) {
         let mut threads = self.threads();
         let worker = Arc::clone(&threads.current);
+        worker.busy.tell_again();
         worker.send(Job::Open(stream, Box::new(file)));
         threads.at.insert(stream, worker);
     }
@@ -120,9 +105,11 @@ impl Files {
         self.threads().current.backlog.load(Ordering::Relaxed) < BACKLOG_BYTES / 2
     }
 
-    /// The disk of the stream's open file has been at one write for [`STALL`], as was told.
-    pub(crate) fn hangs(&self, stream: StreamKind) -> bool {
-        self.of(stream).change_busy(|busy| busy.is_told)
+    /// The disk of the stream's open file takes nothing now, as was told, and files are begun in another tier.
+    pub(crate) fn should_leave(&self, stream: StreamKind) -> bool {
+        let threads = self.threads();
+        let its = threads.at.get(&stream).unwrap_or(&threads.current);
+        its.busy.is_told() && !Arc::ptr_eq(its, &threads.current)
     }
 
     /// The tier in which files are begun.
@@ -130,20 +117,26 @@ impl Files {
         self.threads().current.tier.id.clone()
     }
 
-    /// To be asked once a second: tells the hub of a disk that has been at one write for [`STALL`], and of its end.
+    /// To be asked once a second: tells the hub of a disk that takes nothing, and when it does again.
     pub(crate) fn look_for_stalls(&self, now: Mono) {
         let threads = self.threads();
         for worker in &threads.all {
-            let problem = match worker.stall(now) {
-                Stall::AsBefore => continue,
-                Stall::Began(problem) => Some(problem),
-                Stall::Over => None,
+            let stall = worker.busy.look(&worker.tier.root.display().to_string(), now);
+            if let Stall::Began(problem) = &stall {
+                tracing::error!(problem, "the disk takes no footage: it waits in memory");
+            }
+            let its = |stream: &&StreamKind| {
+                Arc::ptr_eq(threads.at.get(stream).unwrap_or(&threads.current), worker)
             };
-            for stream in self.shared.streams.keys() {
-                let its = threads.at.get(stream).unwrap_or(&threads.current);
-                if Arc::ptr_eq(its, worker) {
-                    let (tier_id, problem) = (worker.tier.id.clone(), problem.clone());
-                    self.shared.hub.fact(ToHub::Disk { stream: *stream, problem, tier_id });
+            for stream in self.shared.streams.keys().copied().filter(|stream| its(&stream)) {
+                match &stall {
+                    Stall::AsBefore => {}
+                    Stall::Began(problem) => {
+                        let (tier_id, problem) = (worker.tier.id.clone(), Some(problem.clone()));
+                        self.shared.hub.fact(ToHub::Disk { stream, problem, tier_id });
+                    }
+                    // What came of it, its thread knows.
+                    Stall::Over => worker.send(Job::Tell(stream)),
                 }
             }
         }
@@ -154,9 +147,10 @@ impl Files {
         let all = std::mem::take(&mut self.threads().all);
         for worker in &all {
             worker.send(Job::End);
+            worker.busy.end();
         }
         for worker in all {
-            if worker.change_busy(|busy| busy.is_told) {
+            if worker.busy.hangs() {
                 tracing::error!(tier = %worker.tier.root.display(), "the disk hangs; what waits for it is lost");
                 continue;
             }
@@ -184,7 +178,7 @@ impl Worker {
             tier,
             jobs,
             backlog: AtomicU64::new(0),
-            busy: Mutex::default(),
+            busy: Busy::default(),
             thread: Mutex::new(None),
         });
         let (itself, clock) = (Arc::clone(&worker), shared.clock);
@@ -195,9 +189,17 @@ impl Worker {
                     Job::End => break,
                     _ => 0,
                 };
-                itself.change_busy(|busy| busy.since = Some(clock.mono()));
-                disk.work(job);
-                itself.change_busy(|busy| busy.since = None);
+                itself.busy.begin(clock.mono());
+                let mut done = disk.work(job);
+                while let Err(no_room) = done {
+                    done = if itself.busy.wait_for_room(no_room.problem()) {
+                        disk.work(no_room.job)
+                    } else {
+                        disk.give_up(&no_room);
+                        Ok(())
+                    };
+                }
+                itself.busy.done();
                 itself.backlog.fetch_sub(bytes, Ordering::Relaxed);
             }
         })?;
@@ -208,54 +210,5 @@ impl Worker {
     fn send(&self, job: Job) {
         // The thread ends only with `finish`.
         let _ = self.jobs.send(job);
-    }
-
-    fn change_busy<R>(&self, change: impl FnOnce(&mut Busy) -> R) -> R {
-        change(&mut self.busy.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn stall(&self, now: Mono) -> Stall {
-        self.change_busy(|busy| {
-            let hangs_for = busy.since.map(|since| now.since(since)).filter(|span| *span >= STALL);
-            match (hangs_for, busy.is_told) {
-                (Some(span), false) => {
-                    busy.is_told = true;
-                    let (place, seconds) = (self.tier.root.display(), span.as_secs());
-                    Stall::Began(format!("{place}: a write has not returned for {seconds} s"))
-                }
-                (None, true) => {
-                    busy.is_told = false;
-                    Stall::Over
-                }
-                _ => Stall::AsBefore,
-            }
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_that_hangs_is_told_once_and_its_return_once() {
-        let (jobs, _inbox) = mpsc::channel();
-        let worker = Worker {
-            tier: Tier { root: "/disk".into(), id: "t".to_owned() },
-            jobs,
-            backlog: AtomicU64::new(0),
-            busy: Mutex::default(),
-            thread: Mutex::new(None),
-        };
-        let at = Mono::from_millis;
-        assert_eq!(worker.stall(at(0)), Stall::AsBefore);
-        worker.change_busy(|busy| busy.since = Some(at(1000)));
-        assert_eq!(worker.stall(at(5000)), Stall::AsBefore, "4 s are slow, but no stall");
-        let told = Stall::Began("/disk: a write has not returned for 5 s".to_owned());
-        assert_eq!(worker.stall(at(6000)), told);
-        assert_eq!(worker.stall(at(7000)), Stall::AsBefore, "told once");
-        worker.change_busy(|busy| busy.since = Some(at(7500)));
-        assert_eq!(worker.stall(at(8000)), Stall::Over, "another write is on its way");
-        assert_eq!(worker.stall(at(9000)), Stall::AsBefore);
     }
 }

@@ -9,6 +9,7 @@
 //! What does not belong here: how a camera is read (`ingest`, `av`), the index, deleting anything.
 
 mod absence;
+mod busy;
 mod counters;
 mod disk;
 mod entry;

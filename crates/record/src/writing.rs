@@ -57,11 +57,11 @@ impl<O: OpenSource> StreamTask<O> {
                 self.state.disk_retry = DiskRetry::At(self.clock.mono());
                 self.try_disk_again();
             }
-            Order::OtherTier if self.files.hangs(self.kind) => self.recording.leave_file(),
-            Order::OtherTier => {}
+            Order::OtherTier => self.leave_disk_if_needed(),
             Order::Tick => {
                 self.recording.tick(now);
                 self.try_disk_again();
+                self.leave_disk_if_needed();
             }
         }
         self.act();
@@ -135,6 +135,13 @@ impl<O: OpenSource> StreamTask<O> {
             }
         }
         self.act();
+    }
+
+    /// What comes next goes where there is room; what was handed over waits for the other disk.
+    fn leave_disk_if_needed(&mut self) {
+        if self.files.should_leave(self.kind) {
+            self.recording.leave_file();
+        }
     }
 
     /// Asks the disk whether it takes files, if it is time to.

@@ -67,24 +67,33 @@ impl Bench {
         let path = name::path(&camera(), StreamKind::Main, start);
         let file = NewFile { start, path, init, parameters, continues };
         (self.builder, self.pictures) = (FragmentBuilder::new(origin_of(&picture(0)), 0), 0);
-        self.disk.work(Job::Open(StreamKind::Main, Box::new(file)));
+        self.work(Job::Open(StreamKind::Main, Box::new(file)));
+    }
+
+    fn work(&mut self, job: Job) {
+        self.disk.work(job).expect("there is room");
     }
 
     /// One picture of a second.
     fn write(&mut self) {
+        let fragment = self.fragment();
+        self.work(Job::Write(StreamKind::Main, fragment));
+    }
+
+    fn fragment(&mut self) -> Fragment {
         self.builder.push(picture(self.pictures));
         self.pictures += 1;
         let fragment = self.builder.take(Some(picture(self.pictures).dts)).unwrap();
         self.counters.queued(fragment.units);
-        self.disk.work(Job::Write(StreamKind::Main, fragment));
+        fragment
     }
 
     fn close(&mut self) {
-        self.disk.work(Job::Close(StreamKind::Main));
+        self.work(Job::Close(StreamKind::Main));
     }
 
     fn probe(&mut self) -> DiskNews {
-        self.disk.work(Job::Probe(StreamKind::Main));
+        self.work(Job::Probe(StreamKind::Main));
         self.news.try_recv().expect("a probe is answered")
     }
 
@@ -216,6 +225,24 @@ fn a_folder_that_takes_no_files_costs_what_was_to_go_there_and_nothing_older() {
 }
 
 #[test]
+fn a_disk_that_hung_before_it_refused_is_not_said_to_work() {
+    let mut bench = Bench::new();
+    bench.work(Job::Tell(StreamKind::Main));
+    assert_eq!(bench.problem(), "ok", "it hung, and took what came");
+    let identity = bench.root().join("tarsier-tier.json");
+    let aside = identity.with_extension("aside");
+    fs::rename(&identity, &aside).unwrap();
+    bench.open(0, false);
+    assert!(bench.problem() != "ok");
+    bench.work(Job::Tell(StreamKind::Main));
+    assert!(bench.problem() != "ok", "it refused");
+    fs::rename(&aside, &identity).unwrap();
+    bench.open(1, false);
+    bench.work(Job::Tell(StreamKind::Main));
+    assert_eq!(bench.problem(), "ok");
+}
+
+#[test]
 fn a_file_without_a_picture_makes_way_and_one_with_pictures_does_not() {
     let mut bench = Bench::new();
     fs::create_dir_all(bench.path(0).parent().unwrap()).unwrap();
@@ -228,4 +255,68 @@ fn a_file_without_a_picture_makes_way_and_one_with_pictures_does_not() {
     assert_eq!(bench.news.try_recv().unwrap(), failed(0, 0), "footage is never overwritten");
     let found = scan(&mut File::open(bench.path(0)).unwrap()).unwrap();
     assert_eq!(found.parts.len(), 1);
+}
+
+/// Writes nothing, and says that it is full.
+#[cfg(target_os = "linux")]
+fn full() -> File {
+    OpenOptions::new().write(true).open("/dev/full").unwrap()
+}
+
+#[cfg(target_os = "linux")]
+impl Bench {
+    /// The disk of the open file is full, or what was taken for it is the file again.
+    fn swap(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.disk.open.get_mut(&StreamKind::Main).unwrap().file, file)
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_full_disk_has_not_taken_is_written_once_there_is_room() {
+    let mut bench = Bench::new();
+    bench.open(0, false);
+    bench.write();
+    let file = bench.swap(full());
+    let fragment = bench.fragment();
+    let mut refused = bench.disk.work(Job::Write(StreamKind::Main, fragment)).unwrap_err();
+    assert!(refused.problem().starts_with(&bench.root().display().to_string()), "it says where");
+    refused = bench.disk.work(refused.job).unwrap_err();
+    bench.swap(file);
+    bench.work(refused.job);
+    bench.write();
+    let file = bench.swap(full());
+    let refused = bench.disk.work(Job::Close(StreamKind::Main)).unwrap_err();
+    bench.swap(file);
+    bench.work(refused.job);
+    assert!(bench.news.try_recv().is_err(), "the stream goes on as if nothing had happened");
+    let health = bench.counters.heartbeat(Mono::ZERO, UtcMs(0));
+    assert_eq!((health.units_on_disk, health.units_lost, health.units_queued), (3, 0, 0));
+    let found = scan(&mut File::open(bench.path(0)).unwrap()).unwrap();
+    assert_eq!((found.parts.len(), found.is_closed), (3, true));
+    let closed = bench.hub.said().into_iter().find_map(|fact| match fact {
+        ToHub::SegmentClosed { segment, .. } => Some(segment.hash),
+        _ => None,
+    });
+    let bytes = fs::read(bench.path(0)).unwrap();
+    assert_eq!(closed, Some(*blake3::hash(&bytes).as_bytes()), "it is as whole as any other");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_until_the_process_ends_costs_what_it_has_not_taken() {
+    let mut bench = Bench::new();
+    bench.open(0, false);
+    bench.write();
+    let file = bench.swap(full());
+    let fragment = bench.fragment();
+    let refused = bench.disk.work(Job::Write(StreamKind::Main, fragment)).unwrap_err();
+    bench.swap(file);
+    bench.disk.give_up(&refused);
+    assert_eq!(bench.news.try_recv().unwrap(), failed(0, 1));
+    bench.write();
+    let health = bench.counters.heartbeat(Mono::ZERO, UtcMs(0));
+    assert_eq!((health.units_on_disk, health.units_lost, health.units_queued), (1, 2, 0));
+    let found = scan(&mut File::open(bench.path(0)).unwrap()).unwrap();
+    assert_eq!(found.parts.len(), 1, "what is before it is safe");
 }

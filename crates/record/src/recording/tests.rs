@@ -196,8 +196,8 @@ fn a_disk_that_fails_costs_what_was_on_its_way_and_the_rest_waits_in_memory() {
 }
 
 #[test]
-fn a_full_disk_on_which_the_failed_write_made_room_again_costs_a_gap_of_its_true_length() {
-    // The failed write gave back what of it fitted, so that the disk works at once: recording goes on at the next keyframe.
+fn a_disk_that_failed_and_works_again_at_once_costs_a_gap_of_its_true_length() {
+    // Recording goes on at the next keyframe.
     assert_eq!(run("KfffdwKfKf"), "[1:Kff!1{4-5 disk}[5:KfKf]");
     let mid_gop = run("KfffdwffKf");
     assert_eq!(mid_gop, "[1:Kff!1!1!1{4-7 disk}[7:Kf]", "what comes before it does not play");
