@@ -76,6 +76,13 @@ impl Counters {
         });
     }
 
+    /// Units that were handed to the disk thread, and that whoever did it has kept.
+    pub(crate) fn given_back(&self, units: u32) {
+        self.with(|c| {
+            c.health.units_queued = c.health.units_queued.saturating_sub(u64::from(units));
+        });
+    }
+
     /// Units that never reached the disk thread.
     pub(crate) fn lost(&self, units: u32) {
         self.with(|c| c.health.units_lost += u64::from(units));

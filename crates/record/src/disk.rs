@@ -79,6 +79,10 @@ impl NoRoom {
 /// What a stream's task must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DiskNews {
+    /// The file that begins at `file` is there.
+    Began { file: UtcMs },
+    /// It is not: everything up to the next `Open` is in no file.
+    Refused { file: UtcMs },
     /// The file that began at `file` ended at `durable`; everything up to the next `Open` is lost.
     Failed { file: UtcMs, durable: UtcMs },
     /// Answer to a probe.
@@ -124,6 +128,8 @@ pub(crate) struct Disk {
     open: BTreeMap<StreamKind, OpenFile>,
     /// Streams whose last file lacks its end: the next one does not go on there.
     broken: BTreeSet<StreamKind>,
+    /// Streams whose last file was not begun: who handed over what was to be in it has it still.
+    unbegun: BTreeSet<StreamKind>,
     /// What the hub was told last of each stream, while it is refused.
     refused: BTreeMap<StreamKind, String>,
     /// When the tier's identity is looked at again.
@@ -133,8 +139,9 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn new(tier: Tier, shared: Arc<Shared>) -> Self {
         let check_at = shared.clock.mono() + CHECK_EVERY;
-        let (open, broken, refused) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { tier, shared, open, broken, refused, check_at }
+        let (open, refused) = (BTreeMap::new(), BTreeMap::new());
+        let (broken, unbegun) = (BTreeSet::new(), BTreeSet::new());
+        Self { tier, shared, open, broken, unbegun, refused, check_at }
     }
 
     pub(crate) fn work(&mut self, job: Job) -> Result<(), Box<NoRoom>> {
@@ -150,9 +157,10 @@ impl Disk {
         }
     }
 
-    /// No room was found for it until the process ends.
+    /// No room was found for it until the process ends, and nobody has it any more.
     pub(crate) fn give_up(&mut self, no_room: &NoRoom) {
         self.failed(&no_room.job, &no_room.error);
+        self.unbegun.clear();
     }
 
     fn attempt(&mut self, job: &Job) -> io::Result<()> {
@@ -179,9 +187,12 @@ impl Disk {
     /// What the job was to write is lost, and with it the end of its file.
     fn failed(&mut self, job: &Job, error: &io::Error) {
         match job {
-            Job::Open(stream, new) => self.refuse(*stream, new.start, new.start, error),
+            Job::Open(stream, new) => {
+                self.unbegun.insert(*stream);
+                self.refuse(*stream, DiskNews::Refused { file: new.start }, error);
+            }
             Job::Write(stream, fragment) => {
-                self.count_lost(*stream, fragment.units);
+                self.count(*stream, |counters| counters.lost_queued(fragment.units));
                 self.leave(*stream, error);
             }
             Job::Close(stream) => self.leave(*stream, error),
@@ -218,6 +229,8 @@ impl Disk {
             tier_id: self.tier.id.clone(),
         });
         self.fine(stream);
+        self.unbegun.remove(&stream);
+        self.tell(stream, DiskNews::Began { file: new.start });
         let open = OpenFile {
             file,
             path,
@@ -236,17 +249,21 @@ impl Disk {
     fn append(&mut self, stream: StreamKind, fragment: &Fragment) -> io::Result<()> {
         let began = self.shared.clock.mono();
         let Some(open) = self.open.get_mut(&stream) else {
-            // The file could not be opened, or failed; its fragments are lost with it.
-            self.count_lost(stream, fragment.units);
+            if self.unbegun.contains(&stream) {
+                self.count(stream, |counters| counters.given_back(fragment.units));
+            } else {
+                // The file failed; its fragments are lost with it.
+                self.count(stream, |counters| counters.lost_queued(fragment.units));
+            }
             return Ok(());
         };
         open.append(fragment)?;
         let part = open.parts.last().copied().expect("a part was appended just now");
         let segment = open.new.start;
         let now = self.shared.clock.mono();
-        if let Some(files) = self.shared.streams.get(&stream) {
-            files.counters.written(fragment.units, part.duration, now.since(began));
-        }
+        self.count(stream, |counters| {
+            counters.written(fragment.units, part.duration, now.since(began));
+        });
         self.shared.hub.fact(ToHub::FragmentWritten { stream, segment, part });
         Ok(())
     }
@@ -302,13 +319,13 @@ impl Disk {
         } else {
             self.report_closed(stream, open);
         }
-        self.refuse(stream, file, durable, error);
+        self.refuse(stream, DiskNews::Failed { file, durable }, error);
     }
 
-    fn refuse(&mut self, stream: StreamKind, file: UtcMs, durable: UtcMs, error: &io::Error) {
+    fn refuse(&mut self, stream: StreamKind, news: DiskNews, error: &io::Error) {
         self.broken.insert(stream);
         self.say_refused(stream, error);
-        self.tell(stream, DiskNews::Failed { file, durable });
+        self.tell(stream, news);
     }
 
     fn say_refused(&mut self, stream: StreamKind, error: &io::Error) {
@@ -337,15 +354,15 @@ impl Disk {
 
     fn tell(&self, stream: StreamKind, news: DiskNews) {
         if let Some(files) = self.shared.streams.get(&stream) {
-            // A file fails once, and a probe is asked for only when the last one is answered: sixteen are never
-            // reached by a stream that reads its news.
+            // A file is begun and fails once, and a probe is asked for only when the last one is answered: sixteen are
+            // never reached by a stream that reads its news.
             let _ = files.news.try_send(news);
         }
     }
 
-    fn count_lost(&self, stream: StreamKind, units: u32) {
+    fn count(&self, stream: StreamKind, change: impl FnOnce(&Counters)) {
         if let Some(files) = self.shared.streams.get(&stream) {
-            files.counters.lost_queued(units);
+            change(&files.counters);
         }
     }
 

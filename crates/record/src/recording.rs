@@ -5,6 +5,7 @@
 //! and a process that takes over begin with it. What does not belong here: the disk, the hub, time.
 
 mod action;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -12,11 +13,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tarsier_ingest::SourceEvent;
-use tarsier_segment::{Cut, Cutter, Fragment, FragmentBuilder, origin_of};
+use tarsier_segment::{Cut, Cutter, FragmentBuilder, origin_of};
 use tarsier_types::{AccessUnit, GapReason, ParameterSets, Ticks, Track, UtcMs, UtcRange};
 use tarsier_wire::RecordingMode;
 
 pub(crate) use self::action::{Action, Takeover};
+use self::refusal::Closed;
 use crate::absence::Absence;
 use crate::handover::Seen;
 use crate::memory::{Gop, Kept, Memory};
@@ -44,8 +46,8 @@ pub(crate) struct Recording {
     run: u32,
     open: Option<Open>,
     pace: Pace,
-    /// The file before the open one: its start and its end.
-    closed: Option<(UtcMs, UtcMs)>,
+    /// The file before the open one.
+    closed: Option<Closed>,
     memory: Memory,
     /// Where footage ended, and whether what comes next goes on there.
     last_end: Option<UtcMs>,
@@ -83,6 +85,15 @@ struct Open {
     parameters: Arc<ParameterSets>,
     builder: FragmentBuilder,
     written: Ticks,
+    /// All of it, as it came, until the disk has begun the file: a disk that refuses it costs nothing.
+    unbegun: Option<Vec<(AccessUnit, UtcMs)>>,
+}
+
+impl Open {
+    /// Units of a file that the disk has not begun.
+    fn unbegun(&self) -> u32 {
+        u32::try_from(self.unbegun.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX)
+    }
 }
 
 impl Recording {
@@ -204,44 +215,6 @@ impl Recording {
         if self.ending != Ending::Over {
             self.ending = Ending::At(at);
         }
-    }
-
-    /// The disk failed in the file that began at `file`; what is before `durable` is safe.
-    pub(crate) fn disk_failed(&mut self, file: UtcMs, durable: UtcMs) {
-        match self.open.take_if(|open| open.start == file) {
-            Some(open) => {
-                self.out.push_back(Action::Lost { units: open.builder.units() });
-                self.last_end = Some(durable);
-                self.bar(durable);
-            }
-            None => self.closed_file_failed(file, durable),
-        }
-    }
-
-    /// So much waits for the disk that this fragment of the file cannot wait as well: it is lost, and whatever was to
-    /// follow it in files.
-    pub(crate) fn disk_is_behind(&mut self, file: UtcMs, refused: &Fragment) {
-        let mut units = refused.units;
-        for action in std::mem::take(&mut self.out) {
-            match action {
-                Action::Write { fragment, .. } => units += fragment.units,
-                Action::Open { .. } | Action::Close => {}
-                other => self.out.push_back(other),
-            }
-        }
-        units += self.open.take().map_or(0, |open| open.builder.units());
-        self.out.push_back(Action::Lost { units });
-        let end = file + refused.start;
-        self.last_end = Some(end);
-        self.out.push_back(Action::Close);
-        self.bar(end);
-    }
-
-    /// Files may be begun again: what is in memory comes first.
-    pub(crate) fn disk_works(&mut self, now: UtcMs) {
-        self.is_barred = false;
-        self.explain(now);
-        self.catch_up(now);
     }
 
     /// Time has passed: what is wanted may have changed by itself, whether pictures come or not.
@@ -369,6 +342,7 @@ impl Recording {
 
     /// Into the file that is open.
     fn record(&mut self, mut unit: AccessUnit, at: UtcMs) {
+        let as_it_came = unit.clone();
         self.pace.follow(&mut unit, at);
         match self.cutter.handle(&unit, at) {
             Cut::Nothing => {}
@@ -384,6 +358,9 @@ impl Recording {
             }
         }
         if let Some(open) = &mut self.open {
+            if let Some(unbegun) = &mut open.unbegun {
+                unbegun.push((as_it_came, at));
+            }
             open.builder.push(unit);
         }
     }
@@ -422,11 +399,13 @@ impl Recording {
             };
             // What lies before it can be in no file any more.
             self.memory.take();
+            let as_it_came = first.clone();
             self.pace.shift(&mut first);
             self.begin(&first, at, gop.run, wanted.end, Arc::clone(&gop.parameters));
             // The cutter must hear of the first unit as of any other; with nothing open it says `Segment`.
             let _ = self.cutter.handle(&first, at);
             if let Some(open) = &mut self.open {
+                open.unbegun = Some(vec![(as_it_came, at)]);
                 open.builder.push(first);
             }
             self.go_on(gop.units.into_iter().skip(1));
@@ -475,7 +454,8 @@ impl Recording {
             self.pace.forget();
         }
         self.pace.begin(unit, start);
-        self.open = Some(Open { start, run, until, parameters: known, builder, written });
+        let unbegun = Some(Vec::new());
+        self.open = Some(Open { start, run, until, parameters: known, builder, written, unbegun });
         self.out.push_back(Action::Open { start, parameters, continues });
     }
 
@@ -516,32 +496,6 @@ impl Recording {
         };
         if let Some(reason) = reason {
             self.absence.because(at, reason);
-        }
-    }
-
-    fn bar(&mut self, end: UtcMs) {
-        self.cutter.segment_ended();
-        self.is_unbroken = false;
-        self.is_barred = true;
-        self.absence.clear();
-        self.absence.because(end, GapReason::Disk);
-        self.explain(self.seen.max(end));
-    }
-
-    /// A file that was thought to be whole lost its end; the one after it, if there is one, goes on.
-    fn closed_file_failed(&mut self, file: UtcMs, durable: UtcMs) {
-        let Some((_, end)) = self.closed.filter(|(start, end)| *start == file && durable < *end)
-        else {
-            return;
-        };
-        if let Some(open) = &self.open {
-            let range = UtcRange::new(durable, end.min(open.start));
-            self.out.push_back(Action::Gap { range, reason: GapReason::Disk });
-        } else {
-            self.last_end = Some(durable);
-            self.absence.began(durable, GapReason::Disk);
-            self.is_unbroken = false;
-            self.is_barred = true;
         }
     }
 
@@ -589,7 +543,7 @@ impl Recording {
         let open = self.open.take()?;
         let end = open.start + open.written;
         self.last_end = Some(end);
-        self.closed = Some((open.start, end));
+        self.closed = Some(Closed { start: open.start, end, unbegun: open.unbegun() });
         self.is_unbroken = is_unbroken;
         self.out.push_back(Action::Close);
         Some(open)

@@ -122,11 +122,14 @@ impl<O: OpenSource> StreamTask<O> {
     /// What the disk thread says.
     pub(crate) fn disk_says(&mut self, news: DiskNews) {
         match news {
+            DiskNews::Began { file } => self.recording.disk_began(file),
+            DiskNews::Refused { file } => {
+                self.recording.disk_refused(file);
+                self.retry_disk_if_barred();
+            }
             DiskNews::Failed { file, durable } => {
                 self.recording.disk_failed(file, durable);
-                if self.recording.is_barred() {
-                    self.retry_disk_later();
-                }
+                self.retry_disk_if_barred();
             }
             DiskNews::StillRefuses => self.retry_disk_later(),
             DiskNews::Works => {
@@ -152,6 +155,12 @@ impl<O: OpenSource> StreamTask<O> {
         {
             self.state.disk_retry = DiskRetry::Asked;
             self.files.probe(self.kind);
+        }
+    }
+
+    fn retry_disk_if_barred(&mut self) {
+        if self.recording.is_barred() {
+            self.retry_disk_later();
         }
     }
 

@@ -24,6 +24,7 @@ fn parameters(width: u16) -> ParameterSets {
 /// source ended (network); `_` a second of nothing; `+` the wall clock was put an hour ahead, `-` back.
 /// `d` the disk failed in the open file; `D` it failed in the one before, of which a second is missing; `s` it is too
 /// slow for the next fragment; `w` it works again.
+/// `r` it will not begin the next file, `R` it says so.
 /// `u` another process has recorded until 10 s from now.
 /// `c` continuous, `o` off, `v` on event (2 s before, 2 s after); `!` an event of a second begins now, `?` one began
 /// 6 s ago and is still going on for a second.
@@ -54,6 +55,8 @@ fn run_as(want: Want, script: &str) -> String {
             '_' => second += 1,
             'd' => recording.disk_failed(disk.file, disk.durable),
             'D' => recording.disk_failed(disk.before, disk.before_end.plus_millis(-1000)),
+            'r' => disk.is_refusing = true,
+            'R' => recording.disk_refused(disk.refused),
             's' => disk.is_slow = true,
             'w' => recording.disk_works(now),
             '+' => stepped_by = 3600,
@@ -105,6 +108,8 @@ struct Disk {
     before: UtcMs,
     before_end: UtcMs,
     is_slow: bool,
+    is_refusing: bool,
+    refused: UtcMs,
 }
 
 impl Disk {
@@ -115,6 +120,11 @@ impl Disk {
                 Action::Open { start, continues, .. } => {
                     (self.before, self.before_end) = (self.file, self.durable);
                     (self.file, self.durable) = (start, start);
+                    if std::mem::take(&mut self.is_refusing) {
+                        self.refused = start;
+                    } else {
+                        recording.disk_began(start);
+                    }
                     let second = (start.0 + 500) / 1000;
                     write!(said, "[{}{second}:", if continues { "+" } else { "" })
                 }
@@ -193,6 +203,14 @@ fn what_another_process_recorded_is_not_overlapped_though_the_clock_was_put_back
 fn a_disk_that_fails_costs_what_was_on_its_way_and_the_rest_waits_in_memory() {
     // The picture at 2 was gathered, the one at 3 depends on it; from the keyframe at 4 on all is kept.
     assert_eq!(run("KfdfKffwfKf"), "[1:K!1!1{2-4 disk}[4:Kfff][+8:Kf]");
+}
+
+#[test]
+fn a_file_that_the_disk_does_not_begin_costs_nothing_once_it_works() {
+    assert_eq!(run("KfKfrKfRKfwKf"), "[1:KfKf][+5:K[5:KfKf][+9:Kf]");
+    assert_eq!(run("rKfRrwfRfwKf"), "[1:K[1:Kf[1:Kfff][+5:Kf]", "and however often it refuses");
+    assert_eq!(run("KfKfrKfRKfq"), "[1:KfKf][+5:K!4{5-9 disk}", "it never does");
+    assert_eq!(run("KfKfrKfKfKRf"), "[1:KfKf][+5:KfKf][+9:!4{5-9 disk}Kf]", "and told too late");
 }
 
 #[test]
