@@ -18,7 +18,8 @@ use crate::busy::{Busy, Stall};
 use crate::disk::{Disk, Job, NewFile, Shared};
 use crate::tier::Tier;
 
-/// What may wait for a disk: half a minute of a 16 Mbit/s camera.
+/// What of a stream may wait for a disk: half a minute of a 16 Mbit/s camera, and no less than its memory holds, which all
+/// goes there when a disk is back.
 pub(crate) const BACKLOG_BYTES: u64 = 64 << 20;
 /// A handle on the disk threads.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ struct Threads {
 struct Worker {
     tier: Tier,
     jobs: mpsc::Sender<Job>,
-    backlog: AtomicU64,
+    backlog: BTreeMap<StreamKind, AtomicU64>,
     busy: Busy,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -83,10 +84,11 @@ impl Files {
     pub(crate) fn write(&self, stream: StreamKind, fragment: Fragment) -> Result<(), Fragment> {
         let worker = self.of(stream);
         let bytes = fragment.bytes();
-        if worker.backlog.load(Ordering::Relaxed) + bytes > BACKLOG_BYTES {
+        let backlog = worker.backlog(stream);
+        if backlog.load(Ordering::Relaxed) + bytes > BACKLOG_BYTES {
             return Err(fragment);
         }
-        worker.backlog.fetch_add(bytes, Ordering::Relaxed);
+        backlog.fetch_add(bytes, Ordering::Relaxed);
         worker.send(Job::Write(stream, fragment));
         Ok(())
     }
@@ -101,8 +103,8 @@ impl Files {
     }
 
     /// Half of what may wait is free again: a new file may be begun.
-    pub(crate) fn has_room(&self) -> bool {
-        self.threads().current.backlog.load(Ordering::Relaxed) < BACKLOG_BYTES / 2
+    pub(crate) fn has_room(&self, stream: StreamKind) -> bool {
+        self.threads().current.backlog(stream).load(Ordering::Relaxed) < BACKLOG_BYTES / 2
     }
 
     /// The disk of the stream's open file takes nothing now, as was told, and files are begun in another tier.
@@ -174,20 +176,14 @@ impl Worker {
         // Unbounded in messages, bounded in bytes: see `write`.
         let (jobs, inbox) = mpsc::channel();
         let mut disk = Disk::new(tier.clone(), Arc::clone(shared));
-        let worker = Arc::new(Self {
-            tier,
-            jobs,
-            backlog: AtomicU64::new(0),
-            busy: Busy::default(),
-            thread: Mutex::new(None),
-        });
+        let worker = Arc::new(Self::new(tier, jobs));
         let (itself, clock) = (Arc::clone(&worker), shared.clock);
         let thread = std::thread::Builder::new().name("disk".to_owned()).spawn(move || {
             while let Ok(job) = inbox.recv() {
-                let bytes = match &job {
-                    Job::Write(_, fragment) => fragment.bytes(),
+                let taken = match &job {
+                    Job::Write(stream, fragment) => Some((*stream, fragment.bytes())),
                     Job::End => break,
-                    _ => 0,
+                    _ => None,
                 };
                 itself.busy.begin(clock.mono());
                 let mut done = disk.work(job);
@@ -200,15 +196,68 @@ impl Worker {
                     };
                 }
                 itself.busy.done();
-                itself.backlog.fetch_sub(bytes, Ordering::Relaxed);
+                if let Some((stream, bytes)) = taken {
+                    itself.backlog(stream).fetch_sub(bytes, Ordering::Relaxed);
+                }
             }
         })?;
         *worker.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(worker)
     }
 
+    fn new(tier: Tier, jobs: mpsc::Sender<Job>) -> Self {
+        let backlog = StreamKind::ALL.map(|stream| (stream, AtomicU64::new(0))).into();
+        Self { tier, jobs, backlog, busy: Busy::default(), thread: Mutex::new(None) }
+    }
+
+    fn backlog(&self, stream: StreamKind) -> &AtomicU64 {
+        self.backlog.get(&stream).expect("each stream has one")
+    }
+
     fn send(&self, job: Job) {
         // The thread ends only with `finish`.
         let _ = self.jobs.send(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tarsier_types::{CameraId, SystemClock, Ticks};
+
+    use super::*;
+    use crate::link::HubLink;
+
+    fn fragment(megabytes: usize) -> Fragment {
+        Fragment {
+            head: Bytes::new(),
+            payload: vec![Bytes::from(vec![0; 1 << 20]); megabytes],
+            start: Ticks(0),
+            duration: Ticks(1),
+            starts_with_keyframe: true,
+            composition_offset: Ticks(0),
+            units: 1,
+        }
+    }
+
+    #[test]
+    fn a_stream_that_has_all_of_its_memory_written_leaves_room_for_the_other() {
+        let shared = Shared {
+            camera: CameraId::new("garden").unwrap(),
+            streams: BTreeMap::new(),
+            chains: Mutex::default(),
+            hub: HubLink::default(),
+            clock: SystemClock::start(),
+        };
+        let (jobs, _inbox) = mpsc::channel();
+        let tier = Tier { root: "/disk".into(), id: "t".to_owned() };
+        let current = Arc::new(Worker::new(tier, jobs));
+        let all = vec![Arc::clone(&current)];
+        let threads = Mutex::new(Threads { current, at: BTreeMap::new(), all });
+        let files = Files { shared: Arc::new(shared), threads };
+        let takes = |stream, megabytes| files.write(stream, fragment(megabytes)).is_ok();
+        assert!(takes(StreamKind::Main, 60) && !takes(StreamKind::Main, 5));
+        assert!(!files.has_room(StreamKind::Main) && files.has_room(StreamKind::Sub));
+        assert!(takes(StreamKind::Sub, 60) && !takes(StreamKind::Sub, 5));
     }
 }

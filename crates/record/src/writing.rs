@@ -151,7 +151,7 @@ impl<O: OpenSource> StreamTask<O> {
     fn try_disk_again(&mut self) {
         if let DiskRetry::At(at) = self.state.disk_retry
             && self.clock.mono() >= at
-            && self.files.has_room()
+            && self.files.has_room(self.kind)
         {
             self.state.disk_retry = DiskRetry::Asked;
             self.files.probe(self.kind);
