@@ -47,6 +47,13 @@ struct Worker {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+impl Threads {
+    /// Where the stream's file is, or would be begun.
+    fn its(&self, stream: StreamKind) -> &Arc<Worker> {
+        self.at.get(&stream).unwrap_or(&self.current)
+    }
+}
+
 impl Files {
     /// Starts the thread of the first tier.
     pub(crate) fn start(tier: Tier, shared: Arc<Shared>) -> io::Result<Self> {
@@ -61,6 +68,7 @@ impl Files {
         if threads.current.tier == tier {
             return Ok(());
         }
+        let was_told = threads.current.busy.is_told();
         let known = threads.all.iter().find(|worker| worker.tier == tier).cloned();
         threads.current = if let Some(worker) = known {
             worker
@@ -69,6 +77,10 @@ impl Files {
             threads.all.push(Arc::clone(&worker));
             worker
         };
+        let idle = |stream: &&StreamKind| was_told && !threads.at.contains_key(stream);
+        for stream in self.shared.streams.keys().filter(idle) {
+            threads.current.send(Job::Tell(*stream));
+        }
         Ok(())
     }
 
@@ -94,7 +106,14 @@ impl Files {
     }
 
     pub(crate) fn close(&self, stream: StreamKind) {
-        self.of(stream).send(Job::Close(stream));
+        let mut threads = self.threads();
+        let worker = Arc::clone(threads.its(stream));
+        threads.at.remove(&stream);
+        worker.send(Job::Close(stream));
+        if worker.busy.is_told() {
+            // It is no trouble of this stream any more if files are begun elsewhere.
+            threads.current.send(Job::Tell(stream));
+        }
     }
 
     /// Asks whether files can be begun; the stream hears of it.
@@ -110,7 +129,7 @@ impl Files {
     /// The disk of the stream's open file takes nothing now, as was told, and files are begun in another tier.
     pub(crate) fn should_leave(&self, stream: StreamKind) -> bool {
         let threads = self.threads();
-        let its = threads.at.get(&stream).unwrap_or(&threads.current);
+        let its = threads.its(stream);
         its.busy.is_told() && !Arc::ptr_eq(its, &threads.current)
     }
 
@@ -127,18 +146,19 @@ impl Files {
             if let Stall::Began(problem) = &stall {
                 tracing::error!(problem, "the disk takes no footage: it waits in memory");
             }
-            let its = |stream: &&StreamKind| {
-                Arc::ptr_eq(threads.at.get(stream).unwrap_or(&threads.current), worker)
-            };
-            for stream in self.shared.streams.keys().copied().filter(|stream| its(&stream)) {
+            for stream in self.shared.streams.keys().copied() {
+                let has_file_here =
+                    threads.at.get(&stream).is_some_and(|its| Arc::ptr_eq(its, worker));
                 match &stall {
-                    Stall::AsBefore => {}
-                    Stall::Began(problem) => {
+                    Stall::Began(problem) if has_file_here => {
                         let (tier_id, problem) = (worker.tier.id.clone(), Some(problem.clone()));
                         self.shared.hub.fact(ToHub::Disk { stream, problem, tier_id });
                     }
                     // What came of it, its thread knows.
-                    Stall::Over => worker.send(Job::Tell(stream)),
+                    Stall::Over if Arc::ptr_eq(threads.its(stream), worker) => {
+                        worker.send(Job::Tell(stream));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -162,8 +182,7 @@ impl Files {
     }
 
     fn of(&self, stream: StreamKind) -> Arc<Worker> {
-        let threads = self.threads();
-        Arc::clone(threads.at.get(&stream).unwrap_or(&threads.current))
+        Arc::clone(self.threads().its(stream))
     }
 
     fn threads(&self) -> MutexGuard<'_, Threads> {
@@ -223,10 +242,25 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tarsier_types::{CameraId, SystemClock, Ticks};
+    use tarsier_types::{
+        CameraId, Codec, ParameterSets, SystemClock, Ticks, UtcMs, VideoParameters,
+    };
 
     use super::*;
+    use crate::disk::StreamFiles;
     use crate::link::HubLink;
+
+    fn parameters() -> Arc<ParameterSets> {
+        let video = VideoParameters {
+            codec: Codec::H264,
+            rfc6381: "avc1.64001f".to_owned(),
+            width: 160,
+            height: 90,
+            nominal_millifps: None,
+            sample_entry: Bytes::new(),
+        };
+        Arc::new(ParameterSets { video, audio: None })
+    }
 
     fn fragment(megabytes: usize) -> Fragment {
         Fragment {
@@ -240,24 +274,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_stream_that_has_all_of_its_memory_written_leaves_room_for_the_other() {
+    /// With a disk that does nothing.
+    fn files(hub: HubLink) -> (Files, mpsc::Receiver<Job>) {
+        let files_of = |stream| {
+            let (news, _) = tokio::sync::mpsc::channel(1);
+            (stream, StreamFiles { counters: Arc::default(), news })
+        };
         let shared = Shared {
             camera: CameraId::new("garden").unwrap(),
-            streams: BTreeMap::new(),
+            streams: StreamKind::ALL.map(files_of).into(),
             chains: Mutex::default(),
-            hub: HubLink::default(),
+            hub,
             clock: SystemClock::start(),
         };
-        let (jobs, _inbox) = mpsc::channel();
+        let (jobs, inbox) = mpsc::channel();
         let tier = Tier { root: "/disk".into(), id: "t".to_owned() };
         let current = Arc::new(Worker::new(tier, jobs));
         let all = vec![Arc::clone(&current)];
         let threads = Mutex::new(Threads { current, at: BTreeMap::new(), all });
-        let files = Files { shared: Arc::new(shared), threads };
+        (Files { shared: Arc::new(shared), threads }, inbox)
+    }
+
+    #[test]
+    fn a_stream_that_has_all_of_its_memory_written_leaves_room_for_the_other() {
+        let (files, _inbox) = files(HubLink::default());
         let takes = |stream, megabytes| files.write(stream, fragment(megabytes)).is_ok();
         assert!(takes(StreamKind::Main, 60) && !takes(StreamKind::Main, 5));
         assert!(!files.has_room(StreamKind::Main) && files.has_room(StreamKind::Sub));
         assert!(takes(StreamKind::Sub, 60) && !takes(StreamKind::Sub, 5));
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_the_trouble_of_those_streams_only_that_have_a_file_there() {
+        let hub = HubLink::connected();
+        let (files, inbox) = files(hub.clone());
+        let new = NewFile {
+            start: UtcMs(0),
+            path: "garden/main/file.mp4".to_owned(),
+            init: Bytes::new(),
+            parameters: parameters(),
+            continues: false,
+        };
+        files.open(StreamKind::Main, new);
+        files.threads().current.busy.begin(Mono::ZERO);
+        files.look_for_stalls(Mono::from_millis(6_000));
+        let told: Vec<_> = hub
+            .said()
+            .into_iter()
+            .filter_map(|fact| match fact {
+                ToHub::Disk { stream, problem, .. } => Some((stream, problem.is_some())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [(StreamKind::Main, true)]);
+        files.close(StreamKind::Main);
+        let jobs: Vec<Job> = inbox.try_iter().collect();
+        let is_told = |job: &Job| matches!(job, Job::Tell(StreamKind::Main));
+        assert!(jobs.last().is_some_and(is_told), "how that ended: {jobs:?}");
     }
 }
