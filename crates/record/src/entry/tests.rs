@@ -324,6 +324,40 @@ async fn modes_change_in_a_running_recorder_and_the_pause_is_a_gap() {
     recorder.say(ToRecorder::Mode(StreamKind::Main, on_event)).await;
     let now = bench.clock.utc();
     recorder.say(ToRecorder::Event { from: now, until: now }).await;
+    let gap = recorder
+        .until("the gap", |message| match message {
+            ToHub::Gap { stream: StreamKind::Main, range, reason } => Some((range, reason)),
+            _ => None,
+        })
+        .await;
+    assert_eq!((gap.0.start, gap.1), (closed_at, tarsier_types::GapReason::Planned));
+    let early = now.millis_since(gap.0.end);
+    assert!((0..=GOP * PICTURE_MS + 200).contains(&early), "from the GOP in memory on: {early} ms");
+    recorder.until_written(1).await;
+    recorder.say(ToRecorder::Stop).await;
+    let (exit, closed) = recorder.end().await;
+    assert_eq!(exit, ExitCode::Done);
+    let main = closed.iter().filter(|(stream, _)| *stream == StreamKind::Main).count();
+    assert_eq!(main, 2, "one file before the pause and one of the event");
+}
+
+#[tokio::test]
+async fn a_tier_that_vanishes_costs_a_second_at_most_once_another_is_named() {
+    let bench = Bench::new();
+    let mut recorder = bench.start("one", RecordingMode::Continuous, false).await;
+    recorder.until_written(1).await;
+    bench.make_tier("second");
+    std::fs::remove_file(bench.tier("first").join("tarsier-tier.json")).unwrap();
+    let (problem, tier_id) = recorder
+        .until("that the disk is told", |message| match message {
+            ToHub::Disk { problem: Some(problem), tier_id, .. } => Some((problem, tier_id)),
+            _ => None,
+        })
+        .await;
+    assert!(problem.contains("is not the disk that was set up"), "{problem}");
+    assert_eq!(tier_id, "first");
+    let root = bench.tier("second").to_string_lossy().into_owned();
+    recorder.say(ToRecorder::Tier { root, id: "second".to_owned() }).await;
     let mut gaps = Vec::new();
     recorder
         .until("a file in the other tier", |message| match message {
