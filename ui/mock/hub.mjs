@@ -6,6 +6,7 @@ import { FPS, liveFragment, makeMinute } from "./media.mjs";
 const COUNT = Number(process.env.CAMERAS ?? 2);
 const DOWN = new Set((process.env.DOWN ?? "").split(",").filter(Boolean).map(Number));
 const PORT = Number(process.env.PORT ?? 8787);
+const ROLE = process.env.ROLE ?? "admin";
 const CODECS = "avc1.64001e";
 const MIME = `video/mp4; codecs="${CODECS}"`;
 const PART_UNITS = FPS * 4;
@@ -448,7 +449,7 @@ async function answer(request, url) {
     const mock = {
       id: "0".repeat(32),
       subject: "mock",
-      role: "admin",
+      role: ROLE,
       cameras: null,
       streams: null,
       rights: null,

@@ -1,8 +1,7 @@
 /**
- * The only speaker to the hub: requests, media addresses and sockets. What it cannot do becomes a `HubError` that
- * carries the hub's own words.
+ * All that the hub can be asked: its API, media addresses and sockets.
  *
- * What does not belong here: what is kept of the answers (`store`).
+ * What does not belong here: how a request is made (`request`), and what is kept of the answers (`store`).
  */
 
 import type { Alert } from "./generated/Alert";
@@ -24,7 +23,6 @@ import type { NewStreamToken } from "./generated/NewStreamToken";
 import type { NewTier } from "./generated/NewTier";
 import type { NewToken } from "./generated/NewToken";
 import type { Page } from "./generated/Page";
-import type { Problem } from "./generated/Problem";
 import type { RecorderItem } from "./generated/RecorderItem";
 import type { Session } from "./generated/Session";
 import type { Storage } from "./generated/Storage";
@@ -38,23 +36,7 @@ import type { TierChange } from "./generated/TierChange";
 import type { Timeline } from "./generated/Timeline";
 import type { TokenItem } from "./generated/TokenItem";
 import { Renewal } from "./renewal";
-
-/** The hub said no; or, without a `problem`, said nothing. */
-export class HubError extends Error {
-  readonly problem: Problem | null;
-  readonly status: number;
-
-  constructor(status: number, problem: Problem | null) {
-    super(problem?.message ?? `the hub answered ${status}`);
-    this.status = status;
-    this.problem = problem;
-  }
-
-  /** It could not be asked at all. */
-  get isUnreachable(): boolean {
-    return this.status === 0 || (this.problem === null && this.status >= 502 && this.status <= 504);
-  }
-}
+import { bearer, HubError, Requests, TIMEOUT_MS } from "./request";
 
 /** What a live socket tells; the player's `LiveLinkEvents` has the same shape. */
 export interface SocketEvents {
@@ -64,26 +46,11 @@ export interface SocketEvents {
   readonly closed: () => void;
 }
 
-const TIMEOUT_MS = 10_000;
 /** A camera test may take as long as the hub allows it, and a little. */
 const TEST_TIMEOUT_MS = 20_000;
-const PAGE = 200;
 const ALERTS = 60;
 
-export class HubClient {
-  private token: string;
-  private readonly refused: () => void;
-
-  /** `refused` is called when the hub no longer takes the token. */
-  constructor(token: string, refused: () => void) {
-    this.token = token;
-    this.refused = refused;
-  }
-
-  setToken(token: string): void {
-    this.token = token;
-  }
-
+export class HubClient extends Requests {
   session = (): Promise<Session> => this.json("GET", "/api/v1/session");
   renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
   /** A token for one stream and for minutes: one that stands in an address may be read by others. */
@@ -293,67 +260,5 @@ export class HubClient {
     const query = new URLSearchParams({ token: this.token });
     if (afterId !== null) query.set("after", String(afterId));
     return `/api/v1/events?${query}`;
-  }
-
-  private async all<T>(path: string): Promise<T[]> {
-    const items: T[] = [];
-    let after: string | null = null;
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE) });
-      if (after !== null) query.set("after", after);
-      const page: Page<T> = await this.json("GET", `${path}?${query}`);
-      items.push(...page.items);
-      after = page.next ?? null;
-    } while (after !== null);
-    return items;
-  }
-
-  private async json<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
-    const answer = await this.send(method, path, body, AbortSignal.timeout(timeoutMs));
-    const text = await answer.text();
-    return (text === "" ? undefined : JSON.parse(text)) as T;
-  }
-
-  private async send(
-    method: string,
-    path: string,
-    body?: unknown,
-    signal: AbortSignal = AbortSignal.timeout(TIMEOUT_MS),
-    headers: Record<string, string> = {},
-  ): Promise<Response> {
-    const all = new Headers({ ...bearer(this.token), ...headers });
-    const isJson = body !== undefined && !all.has("Content-Type");
-    if (isJson) all.set("Content-Type", "application/json");
-    let answer: Response;
-    try {
-      answer = await fetch(path, {
-        method,
-        headers: all,
-        body: isJson ? JSON.stringify(body) : ((body ?? null) as string | null),
-        signal,
-        cache: "no-store",
-      });
-    } catch (error) {
-      if (error instanceof DOMException && error.name === "AbortError") throw error;
-      throw new HubError(0, null);
-    }
-    if (answer.ok) return answer;
-    const problem = await readProblem(answer);
-    if (answer.status === 401) this.refused();
-    throw new HubError(answer.status, problem);
-  }
-}
-
-function bearer(token: string | null): { Authorization: string } {
-  return { Authorization: `Bearer ${token ?? ""}` };
-}
-
-async function readProblem(answer: Response): Promise<Problem | null> {
-  try {
-    const value = (await answer.json()) as Partial<Problem>;
-    if (typeof value.message !== "string" || typeof value.code !== "string") return null;
-    return { code: value.code, message: value.message, hint: value.hint ?? "" };
-  } catch {
-    return null;
   }
 }

@@ -2,7 +2,8 @@
 
 import type { LiveStream } from "./generated/LiveStream";
 import type { Stream } from "./generated/Stream";
-import { HubError, type SocketEvents } from "./client";
+import type { SocketEvents } from "./client";
+import { HubError } from "./request";
 import { hub } from "./store.svelte";
 
 export function liveLink(cameraId: string, stream: LiveStream) {

@@ -6,7 +6,7 @@
  */
 
 import { SvelteMap } from "svelte/reactivity";
-import { HubClient, HubError } from "./client";
+import { HubClient } from "./client";
 import { feed } from "./feed";
 import type { Alert } from "./generated/Alert";
 import type { Camera } from "./generated/Camera";
@@ -14,7 +14,8 @@ import type { CameraStatus } from "./generated/CameraStatus";
 import type { Event } from "./generated/Event";
 import type { Session } from "./generated/Session";
 import type { System } from "./generated/System";
-import { forgetToken, keepToken, takeToken } from "./token";
+import { HubError } from "./request";
+import { keepToken, takeToken } from "./token";
 
 const STATUS_MS = 1000;
 const SYSTEM_MS = 3000;
@@ -37,6 +38,7 @@ export class HubStore {
   session = $state<Session | null>(null);
   /** There is no token, or the hub refused it. */
   needsToken = $state(false);
+  wasRefused = $state(false);
   unreachableSinceMs = $state<number | null>(null);
   /** The hub's clock less ours. */
   clockOffsetMs = 0;
@@ -51,6 +53,7 @@ export class HubStore {
     this.needsToken = token === null;
     this.client = new HubClient(token ?? "", () => {
       this.needsToken = true;
+      this.wasRefused = true;
     });
   }
 
@@ -93,6 +96,7 @@ export class HubStore {
     keepToken(token);
     this.client.setToken(token);
     this.needsToken = false;
+    this.wasRefused = false;
     this.enter();
   }
 
@@ -232,11 +236,6 @@ export class HubStore {
       if (error instanceof HubError && error.isUnreachable) this.unreachableSinceMs ??= Date.now();
       return false;
     }
-  }
-
-  leave(): void {
-    forgetToken();
-    this.needsToken = true;
   }
 }
 

@@ -35,12 +35,3 @@ export function keepToken(token: string): void {
     // As above.
   }
 }
-
-export function forgetToken(): void {
-  try {
-    sessionStorage.removeItem(KEY);
-    localStorage.removeItem(KEY);
-  } catch {
-    // As above.
-  }
-}

@@ -1,6 +1,6 @@
 /** What to say when something failed: the hub's own words where it gave some. */
 
-import { HubError } from "../../hub/client";
+import { HubError } from "../../hub/request";
 import { t } from "../../i18n";
 
 export interface Words {
