@@ -771,6 +771,59 @@ try {
     await theirs.context().close();
   });
 
+  await step("dialogs close by Escape, and give the focus back", async () => {
+    const dialog = page.getByRole("dialog");
+    const gone = () => dialog.waitFor({ state: "detached" });
+    const OPENERS = [
+      ["cameras", "Add a camera"],
+      ["cameras", "Edit"],
+      ["cameras", "Delete"],
+      ["cameras/access", "Give access"],
+      ["storage", "Add a disk or store"],
+      ["storage", "Change how long"],
+      ["health", "How alerts are told"],
+      ["health", "When recorders are restarted"],
+      ["timeline", "Go to a time"],
+      ["timeline", "Keys"],
+    ];
+    for (const [view, name] of OPENERS) {
+      await go(view);
+      const opener = page.getByRole("button", { name, exact: true }).first();
+      await opener.focus();
+      await page.keyboard.press("Enter");
+      await dialog.waitFor();
+      const isInside = await dialog.evaluate((node) =>
+        node.contains(document.activeElement),
+      );
+      assert.ok(isInside, `the focus goes into the dialog: ${name}`);
+      await page.keyboard.press("Escape");
+      await gone();
+      const isBack = await opener.evaluate(
+        (node) => node === document.activeElement,
+      );
+      assert.ok(isBack, `the focus is back where it was: ${name}`);
+    }
+
+    // What is shown once is not lost by one key, and a second one closes it for good.
+    await go("cameras/access");
+    const give = page.getByRole("button", { name: "Give access" }).first();
+    await give.click();
+    await dialog.getByLabel("Who it is for").fill("Escape");
+    await page.keyboard.press("Enter");
+    await dialog.getByRole("button", { name: "Done" }).waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.getByText("Nothing has been copied").waitFor();
+    await page.keyboard.press("Escape");
+    await gone();
+    await give.click();
+    await dialog.getByLabel("Who it is for").waitFor();
+    await page.keyboard.press("Escape");
+    await gone();
+    const { items } = await ask("GET", "/api/v1/tokens");
+    const { id } = items.find(({ subject }) => subject === "Escape");
+    await ask("DELETE", `/api/v1/tokens/${id}`);
+  });
+
   await step("a killed hub comes back, and the pictures with it", async () => {
     await go("live");
     await allLive(20_000);
