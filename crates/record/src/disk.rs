@@ -146,7 +146,7 @@ impl Disk {
 
     pub(crate) fn work(&mut self, job: Job) -> Result<(), Box<NoRoom>> {
         match self.attempt(&job) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Err(error) if is_for_want_of_room(&error) => {
                 Err(Box::new(NoRoom { job, place: self.tier.root.clone(), error }))
             }
             Err(error) => {
@@ -449,6 +449,11 @@ impl OpenFile {
         self.bytes += len64(index.len());
         Ok(())
     }
+}
+
+/// The disk is full, or what this user may have of it.
+fn is_for_want_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// For a person: it names the place.
