@@ -84,7 +84,16 @@ fn a_viewer_of_one_camera_sees_that_one_and_changes_nothing() {
             crate::live::Viewer::open(&hub, &other, "main").await.is_err(),
             "live of the other is refused"
         );
-        crate::live::Viewer::open(&hub, &mine, "main").await?;
+        ensure!(
+            crate::live::Viewer::open(&hub, &other, "auto").await.is_err(),
+            "whatever its connection takes"
+        );
+        for stream in ["main", "auto"] {
+            crate::live::Viewer::open(&hub, &mine, stream).await?;
+        }
+        let asked = serde_json::json!({ "camera_id": other, "right": "live" });
+        let (status, problem) = hub.call("POST", "/api/v1/session/stream", Some(&asked)).await?;
+        ensure!(status == 403, "nor is a token made for it: {status} {problem}");
         server.stop().await;
         Ok(())
     });

@@ -17,6 +17,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(6);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Mse,
+    Auto,
     Hls,
     Events,
     Rtsp,
@@ -24,7 +25,7 @@ enum Way {
 }
 
 /// WHEP at last: a viewer who is not heard of for long is gone.
-const WAYS: [Way; 5] = [Way::Mse, Way::Hls, Way::Events, Way::Rtsp, Way::Whep];
+const WAYS: [Way; 6] = [Way::Mse, Way::Auto, Way::Hls, Way::Events, Way::Rtsp, Way::Whep];
 
 /// Something that goes on until its token ends.
 enum Going {
@@ -50,8 +51,9 @@ impl Going {
 
     async fn open(way: Way, hub: &HubProcess, camera: &str) -> anyhow::Result<Self> {
         Ok(match way {
-            Way::Mse => {
-                let mut viewer = live::Viewer::open(hub, camera, "main").await?;
+            Way::Mse | Way::Auto => {
+                let stream = if way == Way::Auto { "auto" } else { "main" };
+                let mut viewer = live::Viewer::open(hub, camera, stream).await?;
                 viewer.until_pictures(2).await?;
                 Self::Mse(viewer)
             }
@@ -157,6 +159,18 @@ async fn renew_session(hub: &HubProcess, session: &str, token: &str) -> anyhow::
     Ok(request.bearer_auth(token).timeout(PATIENCE).send().await?.status().as_u16())
 }
 
+/// A token made of the hub's own, as the pages ask for it.
+async fn for_pictures(
+    hub: &HubProcess,
+    camera: &str,
+    stream: Option<&str>,
+) -> anyhow::Result<String> {
+    let asked = serde_json::json!({ "camera_id": camera, "stream": stream, "right": "live" });
+    let (status, made) = hub.call("POST", "/api/v1/session/stream", Some(&asked)).await?;
+    ensure!(status == 200, "{status} {made}");
+    Ok(made["token"].as_str().context("no token")?.to_owned())
+}
+
 #[test]
 fn what_goes_on_ends_with_its_token_and_goes_on_under_a_later_one() {
     journey(async {
@@ -219,17 +233,19 @@ fn what_goes_on_ends_when_its_token_is_revoked_and_it_stays_revoked() {
         let viewer = ["--role", "viewer", "--camera", id.as_str()];
         let mine = token(folder.path(), &viewer).await?;
         let (admin, untouched) = (hub.token.clone(), token(folder.path(), &viewer).await?);
-        // What is made of a token for one stream goes with it.
-        let asked = serde_json::json!({ "camera_id": id, "stream": "main", "right": "live" });
+        // What is made of a token for one stream, or for a camera, goes with it.
         hub.token.clone_from(&mine);
-        let (status, narrow) = hub.call("POST", "/api/v1/session/stream", Some(&asked)).await?;
+        let narrow = for_pictures(&hub, &id, Some("main")).await?;
+        let every_stream = for_pictures(&hub, &id, None).await?;
         hub.token = admin;
-        ensure!(status == 200, "{status} {narrow}");
-        let narrow = narrow["token"].as_str().context("no token")?.to_owned();
 
         let mut ending = Vec::new();
         for way in WAYS {
-            let under = if way == Way::Events { &mine } else { &narrow };
+            let under = match way {
+                Way::Events => &mine,
+                Way::Auto => &every_stream,
+                _ => &narrow,
+            };
             let going = Going::begin(way, &mut hub, &id, under).await;
             ending.push((way, going.with_context(|| format!("{way:?}"))?));
         }
@@ -238,7 +254,7 @@ fn what_goes_on_ends_when_its_token_is_revoked_and_it_stays_revoked() {
         all_over(ending, ENDS_WITHIN).await.context("the token is revoked")?;
         other.goes_on().await.context("under another token")?;
         for way in WAYS {
-            for token in [&mine, &narrow] {
+            for token in [&mine, &narrow, &every_stream] {
                 let refused = Going::begin(way, &mut hub, &id, token).await;
                 ensure!(refused.is_err(), "{way:?} by a revoked token");
             }

@@ -85,14 +85,15 @@ pub struct Session {
     pub token: Option<String>,
 }
 
-/// `POST /api/v1/session/stream`: a token for one stream of one camera and for nothing else.
+/// `POST /api/v1/session/stream`: a token for one camera's pictures and for nothing else.
 #[derive(Clone, Debug, Serialize, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStreamToken {
     /// Of this camera.
     pub camera_id: String,
-    /// Which of its streams.
-    pub stream: Stream,
+    /// Which of its streams; if absent, those that the asker may have: `auto` moves between them.
+    #[serde(default)]
+    pub stream: Option<Stream>,
     /// What for.
     pub right: Right,
 }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use tarsier_api::problem::Problem;
 use tarsier_api::rights::{Claims, NewStreamToken, Role, Session};
+use tarsier_types::StreamKind;
 
 use crate::http::answer::{Body, Failure};
 use crate::http::rights::{Caller, Holder};
@@ -31,7 +32,7 @@ pub(crate) async fn renew(State(hub): State<Arc<Hub>>, caller: Caller) -> Json<S
     Json(session(claims, Some(token)))
 }
 
-/// A token for one stream and for nothing else, to be put into an address. It is good for five minutes and never longer
+/// A token for one camera's pictures and for nothing else, be it one stream or all that the asker may have, to be put into an address. It is good for five minutes and never longer
 /// than the one that it is made of; whoever revokes that one ends this one, too.
 #[utoipa::path(post, path = "/api/v1/session/stream", request_body = NewStreamToken, responses(
     (status = 200, body = Session, description = "With a new token"),
@@ -44,14 +45,22 @@ pub(crate) async fn for_a_stream(
     caller: Caller,
     Body(NewStreamToken { camera_id, stream, right }): Body<NewStreamToken>,
 ) -> Result<Json<Session>, Failure> {
-    let kind: tarsier_types::StreamKind = stream.into();
-    caller.stream(&hub, (&camera_id, kind.name()), right)?;
+    let streams = match stream {
+        Some(stream) => {
+            caller.stream(&hub, (&camera_id, StreamKind::from(stream).name()), right)?;
+            Some(vec![stream])
+        }
+        None => {
+            caller.camera_for(&hub, &camera_id, right)?;
+            caller.claims.streams.clone()
+        }
+    };
     let left_ms = expires(&caller.claims).millis_since(hub.now());
     let left = Duration::from_millis(left_ms.try_into().unwrap_or_default());
     let narrow = Claims {
         role: Role::Viewer,
         cameras: Some(vec![camera_id]),
-        streams: Some(vec![stream]),
+        streams,
         rights: Some(vec![right]),
         ..caller.claims
     };

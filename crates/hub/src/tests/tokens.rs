@@ -198,6 +198,43 @@ async fn a_token_for_a_stream_is_made_of_a_session_and_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_token_for_a_camera_is_for_the_streams_that_its_asker_may_have() {
+    let running = with_garden().await;
+    let sessions = &running.hub.sessions;
+    let ask = async |grant: Grant<'_>, camera: &str, right: &str| {
+        let session = running.grant(grant);
+        let body = json!({ "camera_id": camera, "right": right });
+        running.ask(Some(&session), Method::POST, "/api/v1/session/stream", Some(body)).await
+    };
+    let sub_alone = || Grant { streams: Some(vec![Stream::Sub]), ..garden() };
+    let garden_id = sub().0;
+    let both = vec![StreamKind::Main, StreamKind::Sub];
+    let auto =
+        |streams: &[StreamKind]| Wanted::Streams(garden_id.clone(), streams.to_vec(), Right::Live);
+    for (grant, streams, covers_both) in
+        [(garden(), json!(null), true), (sub_alone(), json!(["sub"]), false)]
+    {
+        let narrow = ask(grant, "garden", "live").await.json();
+        assert_eq!((&narrow["role"], &narrow["streams"]), (&json!("viewer"), &streams));
+        assert_eq!((&narrow["cameras"], &narrow["rights"]), (&json!(["garden"]), &json!(["live"])));
+        let token = narrow["token"].as_str().unwrap();
+        assert_eq!(sessions.admit(token, auto(&both)).is_ok(), covers_both, "{narrow}");
+        assert!(sessions.admit(token, auto(&both[1..])).is_ok(), "{narrow}");
+        let past = sessions.admit(token, Wanted::Stream(sub(), Right::Playback));
+        assert!(past.is_err(), "what is for live alone");
+    }
+    for (what, answer) in [
+        ("another camera", ask(garden(), "gate", "live").await),
+        (
+            "another right",
+            ask(Grant { rights: Some(vec![Right::Live]), ..garden() }, "garden", "live").await,
+        ),
+    ] {
+        answer.assert_problem(StatusCode::FORBIDDEN, "forbidden", what);
+    }
+}
+
+#[tokio::test]
 async fn a_session_goes_on_under_a_good_token_and_by_its_own_address_alone() {
     let running = with_garden().await;
     let sessions = &running.hub.sessions;

@@ -3,7 +3,7 @@ import type { Right } from "./Right";
 import type { Stream } from "./Stream";
 
 /**
- * `POST /api/v1/session/stream`: a token for one stream of one camera and for nothing else.
+ * `POST /api/v1/session/stream`: a token for one camera's pictures and for nothing else.
  */
 export type NewStreamToken = { 
 /**
@@ -11,9 +11,9 @@ export type NewStreamToken = {
  */
 camera_id: string, 
 /**
- * Which of its streams.
+ * Which of its streams; if absent, those that the asker may have: `auto` moves between them.
  */
-stream: Stream, 
+stream: Stream | null, 
 /**
  * What for.
  */
