@@ -564,7 +564,9 @@ live.on("connection", (socket, request) => {
       socket.send(JSON.stringify({ kind: "waiting", problem: away }));
       return;
     }
-    socket.send(JSON.stringify({ kind: "init", mime: MIME, width: 640, height: 360, stream: "main" }));
+    socket.send(
+      JSON.stringify({ kind: "init", mime: MIME, width: 640, height: 360, stream: "main", is_best: true }),
+    );
     socket.send(minute.init);
     const now = () => Math.floor((Date.now() / 1000) * FPS);
     let next = now() - (now() % (FPS * 2));

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+use crate::camera::Stream;
 use crate::problem::Problem;
 
 /// What the client can play.
@@ -31,9 +32,16 @@ pub struct MseRequest {
     /// The client sends an [`MseReport`] whenever it has received 32 KiB, or anything 100 ms ago. For `auto`.
     #[serde(default)]
     pub reports: bool,
-    /// How high the picture is shown, in pixels of the screen, for `auto`: a small one needs no large stream.
+    /// For `auto`: nothing better than this is of use. Who shows a small picture needs no large stream.
+    #[serde(default = "best_there_is")]
+    pub best: Stream,
+    /// For `auto`: the connection has just proved narrow. It begins with less, and goes up when that arrives in time.
     #[serde(default)]
-    pub shown_height: Option<u16>,
+    pub is_narrow: bool,
+}
+
+const fn best_there_is() -> Stream {
+    Stream::Main
 }
 
 /// A later token for the same stream: the client's second message and all that follow.
@@ -48,9 +56,9 @@ pub struct MseRenewal {
 pub struct MseReport {
     /// So many messages since the beginning, text and binary.
     pub received: u32,
-    /// How high the picture is shown now, in pixels of the screen.
+    /// From now on nothing better than this is of use; as before if absent.
     #[serde(default)]
-    pub shown_height: Option<u16>,
+    pub best: Option<Stream>,
 }
 
 /// What can be watched live, as in paths: a camera's own streams, and rungs, which are converted to H.264 for who
@@ -88,6 +96,8 @@ pub enum MseMessage {
         height: u16,
         /// Which stream is sent (`auto` may move).
         stream: LiveStream,
+        /// There is none that would be of more use to this client: it is no less because of the connection.
+        is_best: bool,
     },
     /// No pictures now; they follow by themselves.
     Waiting {

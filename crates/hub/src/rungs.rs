@@ -180,7 +180,7 @@ fn source(hub: &Hub, camera: &CameraId, rung: Rung) -> StreamKind {
 }
 
 /// How high the sub stream is, if there is one and its pictures flow.
-pub(crate) fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
+fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
     let has_sub = hub.camera(camera).is_some_and(|camera| camera.has(StreamKind::Sub));
     let statuses = hub.brains().get(camera).map(|brain| brain.stream_statuses(hub.now()));
     let sub = statuses

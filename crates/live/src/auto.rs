@@ -16,6 +16,6 @@ pub mod rate;
 pub mod serve;
 pub mod splice;
 
-pub use choose::Start;
+pub use choose::{Line, Start};
 pub use ladder::Ladder;
 pub use serve::{AutoViewer, Report, serve};

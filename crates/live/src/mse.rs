@@ -26,6 +26,8 @@ pub enum MseOut<N> {
         height: u16,
         /// Which stream.
         stream: LiveStream,
+        /// None would be of more use to this viewer.
+        is_best: bool,
     },
     /// An init segment or a fragment.
     Media(Bytes),
@@ -74,7 +76,8 @@ pub async fn serve<N>(
                 }
                 let (width, height) = (video.width, video.height);
                 rate_hz = sent.audio.as_ref().map(|audio| audio.sample_rate_hz);
-                sink.send(MseOut::Init { mime: sent.mime(), width, height, stream }).await?;
+                let init = MseOut::Init { mime: sent.mime(), width, height, stream, is_best: true };
+                sink.send(init).await?;
                 sink.send(MseOut::Media(tarsier_segment::init_segment(&sent, None))).await?;
             }
             Next::Unit { unit, origin, sequence } => {

@@ -96,7 +96,7 @@ impl Follow {
 mod tests {
     use bytes::Bytes;
     use tarsier_live::Start;
-    use tarsier_live::auto::Ladder;
+    use tarsier_live::auto::{Ladder, Line};
     use tarsier_types::StreamKind::{self, Main, Sub};
     use tarsier_types::{AccessUnit, Dts, Pts, Ticks, Track, UtcMs};
 
@@ -111,7 +111,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let ladder = Ladder::of(&[Main, Sub]);
-            let start = Start { ladder, sub_height: Some(360), shown_height: None, is_told: true };
+            let start = Start { ladder, most: Main, line: Line::Unknown, is_told: true };
             let follow = Follow::new(Chooser::new(Mono::ZERO, start));
             let mut world = Self { follow, now: 0, on: Main.into() };
             world.follow.went_over(Mono::ZERO, world.on);

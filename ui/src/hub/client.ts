@@ -53,11 +53,9 @@ const ALERTS = 60;
 export class HubClient extends Requests {
   session = (): Promise<Session> => this.json("GET", "/api/v1/session");
   renew = (): Promise<Session> => this.json("POST", "/api/v1/session");
-  /** A token for one stream and for minutes: one that stands in an address may be read by others. */
-  private streamToken = (id: string, live: LiveStream): Promise<Session> => {
-    // Who may see the full picture may see it converted.
-    const stream: Stream = live === "sub" ? "sub" : "main";
-    const body: NewStreamToken = { camera_id: id, stream, right: "live" };
+  /** A token for one camera's live pictures and for minutes: one that stands in an address may be read by others. */
+  private cameraToken = (id: string): Promise<Session> => {
+    const body: NewStreamToken = { camera_id: id, stream: null, right: "live" };
     return this.json("POST", "/api/v1/session/stream", body);
   };
   tokens = async (): Promise<TokenItem[]> =>
@@ -176,14 +174,14 @@ export class HubClient extends Requests {
       : bytes;
   }
 
-  /** A live socket. The token goes along in the address: browsers cannot set headers here. Later ones go as messages. */
-  live(id: string, stream: LiveStream, events: SocketEvents): { send(text: string): void; close(): void } {
+  /** A live socket: the hub chooses the stream by what the connection takes. The token goes along in the address: browsers cannot set headers here. Later ones go as messages. */
+  live(id: string, events: SocketEvents): { send(text: string): void; close(): void } {
     let socket: WebSocket | null = null;
     let isClosed = false;
     const send = (text: string): void => {
       if (socket?.readyState === WebSocket.OPEN) socket.send(text);
     };
-    const ask = (): Promise<Session> => this.streamToken(id, stream);
+    const ask = (): Promise<Session> => this.cameraToken(id);
     const renewal = new Renewal({
       ask,
       handOver: (token) => {
@@ -192,7 +190,7 @@ export class HubClient extends Requests {
     });
     const open = (session: Session): void => {
       if (isClosed) return;
-      const address = new URL(`/live/${encodeURIComponent(id)}/${stream}/mse`, location.href);
+      const address = new URL(`/live/${encodeURIComponent(id)}/auto/mse`, location.href);
       address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
       address.searchParams.set("token", session.token ?? "");
       socket = new WebSocket(address);
@@ -230,7 +228,7 @@ export class HubClient extends Requests {
   ): Promise<{ answer: string; close: () => void }> {
     const path = `/live/${encodeURIComponent(id)}/${stream}/whep`;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const ask = (): Promise<Session> => this.streamToken(id, stream);
+    const ask = (): Promise<Session> => this.cameraToken(id);
     const opened = await ask();
     const answer = await this.send("POST", path, offer, limit, {
       "Content-Type": "application/sdp",

@@ -1,4 +1,4 @@
-/** What the players need of the hub, bound to a camera and a stream. */
+/** What the players need of the hub, bound to a camera. */
 
 import type { LiveStream } from "./generated/LiveStream";
 import type { Stream } from "./generated/Stream";
@@ -6,8 +6,8 @@ import type { SocketEvents } from "./client";
 import { HubError } from "./request";
 import { hub } from "./store.svelte";
 
-export function liveLink(cameraId: string, stream: LiveStream) {
-  return (events: SocketEvents) => hub.client.live(cameraId, stream, events);
+export function liveLink(cameraId: string) {
+  return (events: SocketEvents) => hub.client.live(cameraId, events);
 }
 
 /** A WebRTC session; a refusal that a later attempt cannot change is final. */

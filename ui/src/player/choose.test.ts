@@ -3,8 +3,12 @@ import { Choose, type Choice, type Happening } from "./choose";
 
 const rtc: Happening = { kind: "picture", way: "webrtc" };
 const mse: Happening = { kind: "picture", way: "mse" };
-const lost: Happening = { kind: "lost", isFinal: false };
-const never: Happening = { kind: "lost", isFinal: true };
+const lost: Happening = { kind: "lost", why: "over" };
+const never: Happening = { kind: "lost", why: "final" };
+const narrow: Happening = { kind: "lost", why: "narrow" };
+const less: Happening = { kind: "level", isBest: false };
+const best: Happening = { kind: "level", isBest: true };
+const other: Happening = { kind: "other" };
 const noMse: Happening = { kind: "noMse" };
 const tick: Happening = { kind: "tick" };
 
@@ -104,4 +108,58 @@ it("a camera that is away is left to MSE, which is told why", () => {
       [90_100, tick],
     ]),
   ).toEqual(["webrtc+MSE", "MSE", "MSE", "MSE", "webrtc+MSE"]);
+});
+
+it("on a narrow connection leaves MSE alone, until that has shown the best again for a while", () => {
+  const steps: [number, Happening][] = [
+    [150, rtc],
+    [20_000, narrow],
+    [20_800, mse],
+    [20_800, less],
+    [60_000, tick],
+    [61_000, best],
+    [70_900, tick],
+    [71_000, tick],
+    [71_300, rtc],
+  ];
+  const after = ["MSE", "MSE", "MSE", "MSE", "MSE", "MSE", "webrtc+MSE", "WEBRTC"];
+  expect(run(steps)).toEqual(["webrtc+MSE", "WEBRTC", ...after.map((it, i) => (i === 0 ? "mse" : it))]);
+});
+
+it("gives WebRTC up that has brought nothing when MSE must show less", () => {
+  expect(
+    run([
+      [400, mse],
+      [700, less],
+    ]),
+  ).toEqual(["webrtc+MSE", "webrtc+MSE", "MSE"]);
+});
+
+it("begins by MSE alone where the connection is known to be narrow", () => {
+  const choose = new Choose(0, true, "narrow");
+  const shown = ([nowMs, happening]: readonly [number, Happening]) => words(choose.handle(nowMs, happening));
+  expect(words(choose.choice)).toBe("MSE");
+  expect(
+    (
+      [
+        [300, mse],
+        [9000, tick],
+        [9100, best],
+        [19_100, tick],
+      ] as const
+    ).map(shown),
+  ).toEqual(["MSE", "MSE", "MSE", "webrtc+MSE"]);
+});
+
+it("tries WebRTC at once for another stream, though it cannot do this one", () => {
+  expect(
+    run([
+      [100, never],
+      [200, mse],
+      [50_000, tick],
+      [50_100, other],
+      [50_200, tick],
+      [50_400, rtc],
+    ]),
+  ).toEqual(["webrtc+MSE", "MSE", "MSE", "MSE", "MSE", "webrtc+MSE", "WEBRTC"]);
 });

@@ -3,16 +3,24 @@
  *
  * Both set out together. The first picture is shown, whichever brings it; if WebRTC's comes soon after, it stays and the
  * other goes, for it is the nearer to now. What fails is tried again later, beside the other, so that nobody notices.
+ * The hub suits what goes by MSE to the connection, and sends by WebRTC what it is asked for: where the connection is
+ * narrow, MSE stays alone until it shows the best again.
  * What does not belong here: playing (`live`, `rtc`), clocks.
  */
+
+import type { RtcEnd } from "./rtc";
 
 export type Way = "webrtc" | "mse";
 
 export type Happening =
   /** The way shows its first picture since it set out. */
   | { readonly kind: "picture"; readonly way: Way }
-  /** WebRTC brings nothing any more; `isFinal` if it never will for this stream. */
-  | { readonly kind: "lost"; readonly isFinal: boolean }
+  /** WebRTC brings nothing any more, and why. */
+  | { readonly kind: "lost"; readonly why: RtcEnd }
+  /** MSE shows the best that there is for this place, or, because of the connection, less. */
+  | { readonly kind: "level"; readonly isBest: boolean }
+  /** Another stream is wanted from now on: what WebRTC cannot do may be another matter there. */
+  | { readonly kind: "other" }
   /** The browser, or the stream, cannot do MSE. */
   | { readonly kind: "noMse" }
   | { readonly kind: "tick" };
@@ -30,6 +38,10 @@ export const TRIAL_MS = 1000;
 const ALONE_MS = 8000;
 /** A session that lasted so long was a good one: what ended it was the hub or the camera. */
 const GOOD_MS = 10_000;
+/** The same for one that the connection ended. */
+const GOOD_ON_NARROW_MS = 300_000;
+/** So long must MSE show the best again. */
+const CALM_MS = 10_000;
 const FIRST_RETRY_MS = 2000;
 const LAST_RETRY_MS = 300_000;
 
@@ -37,7 +49,11 @@ export class Choose {
   private isTrying: boolean;
   private isMseOn = true;
   private canMse = true;
+  private readonly hasRtc: boolean;
   private canRtc: boolean;
+  /** MSE shows less than the best, and until when WebRTC waits after that. */
+  private isLess: boolean;
+  private calmAtMs = 0;
   private shown: Way = "mse";
   /** When WebRTC set out, and since when it shows pictures. */
   private triedAtMs: number;
@@ -46,10 +62,12 @@ export class Choose {
   private retryAtMs: number | null = null;
   private failures = 0;
 
-  constructor(nowMs: number, canRtc: boolean) {
-    this.canRtc = canRtc;
-    this.isTrying = canRtc;
+  constructor(nowMs: number, hasRtc: boolean, line: "unknown" | "narrow" = "unknown") {
+    this.hasRtc = this.canRtc = hasRtc;
+    this.isLess = line === "narrow";
+    this.isTrying = hasRtc && !this.isLess;
     this.triedAtMs = nowMs;
+    if (this.isLess) this.retryAtMs = nowMs;
   }
 
   get choice(): Choice {
@@ -63,8 +81,16 @@ export class Choose {
         else this.mseShows(nowMs);
         break;
       case "lost":
-        if (happening.isFinal) this.canRtc = false;
-        if (this.isTrying) this.giveUp(nowMs);
+        if (happening.why === "final") this.canRtc = false;
+        if (this.isTrying) this.giveUp(nowMs, happening.why);
+        break;
+      case "level":
+        this.isOnLevel(nowMs, happening.isBest);
+        break;
+      case "other":
+        this.canRtc = this.hasRtc;
+        this.failures = 0;
+        if (!this.isTrying) this.retryAtMs = nowMs;
         break;
       case "noMse":
         this.canMse = false;
@@ -91,10 +117,18 @@ export class Choose {
     this.shown = "mse";
   }
 
+  private isOnLevel(nowMs: number, isBest: boolean): void {
+    if (this.isLess && isBest) this.calmAtMs = nowMs + CALM_MS;
+    this.isLess = !isBest;
+    // It would only take from MSE what there is.
+    if (this.isLess && this.isTrying && this.rtcSinceMs === null) this.giveUp(nowMs, "narrow");
+  }
+
   /** The picture that is seen stays until another is there. */
-  private giveUp(nowMs: number): void {
+  private giveUp(nowMs: number, why: RtcEnd): void {
     const lastedMs = this.rtcSinceMs === null ? 0 : nowMs - this.rtcSinceMs;
-    this.failures = lastedMs >= GOOD_MS ? 0 : this.failures + 1;
+    const wasGood = lastedMs >= (why === "narrow" ? GOOD_ON_NARROW_MS : GOOD_MS);
+    this.failures = wasGood ? 0 : this.failures + 1;
     this.isTrying = false;
     this.rtcSinceMs = null;
     this.isMseOn = this.canMse;
@@ -108,10 +142,11 @@ export class Choose {
         this.mseSinceMs === null
           ? !this.isMseOn && nowMs - this.triedAtMs >= ALONE_MS
           : nowMs - Math.max(this.mseSinceMs, this.triedAtMs) >= TRIAL_MS;
-      if (isLate) this.giveUp(nowMs);
+      if (isLate) this.giveUp(nowMs, "over");
     }
     // Beside MSE, WebRTC sets out when there are pictures: before that it would only be told that there are none.
-    const mayTry = !this.isMseOn || this.mseSinceMs !== null;
+    const isCalm = !this.isLess && nowMs >= this.calmAtMs;
+    const mayTry = !this.isMseOn || (this.mseSinceMs !== null && isCalm);
     if (!this.isTrying && this.canRtc && mayTry && this.retryAtMs !== null && nowMs >= this.retryAtMs) {
       this.isTrying = true;
       this.triedAtMs = nowMs;

@@ -27,8 +27,21 @@ export function canPlay(mime: string): boolean {
   return sourceClass()?.isTypeSupported(mime) ?? false;
 }
 
-export function playableCodecs(): string[] {
+/** As the hub tells families apart. */
+function familyOf(codec: string): string {
+  const family = codec.split(".")[0] ?? "";
+  return family === "hev1" ? "hvc1" : family === "avc3" ? "avc1" : family;
+}
+
+/** Of a type, the families that this browser cannot play as they are there: it said yes to another of their profiles. */
+export function refusedFamilies(mime: string): string[] {
+  const codecs = /codecs="([^"]*)"/.exec(mime)?.[1]?.split(",") ?? [];
+  return codecs.filter((codec) => !canPlay(`video/mp4; codecs="${codec}"`)).map(familyOf);
+}
+
+export function playableCodecs(without: ReadonlySet<string>): string[] {
   return CANDIDATES.filter((codec) => {
+    if (without.has(familyOf(codec))) return false;
     const container = codec.startsWith("mp4a") || codec === "opus" || codec === "flac" ? "audio" : "video";
     return canPlay(`${container}/mp4; codecs="${codec}"`);
   });

@@ -1,23 +1,27 @@
 /**
- * One camera's stream, live, in a video element: from the hub's socket into the media source, close behind the newest
- * picture, and back by itself after whatever stops it.
+ * One camera, live, in a video element: from the hub's socket into the media source, close behind the newest picture, and
+ * back by itself after whatever stops it. Which of the camera's streams it is, the hub decides by what has arrived.
  *
- * Decisions are made in `pace`, `watch`, `silence`, `backoff` and `delay`; this file carries them out.
+ * Decisions are made in `pace`, `watch`, `silence`, `backoff`, `delay` and `receipt`; this file carries them out.
  * What does not belong here: opening sockets (handed in), and anything that is drawn over the picture.
  */
 
+import type { LiveStream } from "../hub/generated/LiveStream";
 import type { MseMessage } from "../hub/generated/MseMessage";
+import type { MseReport } from "../hub/generated/MseReport";
 import type { MseRequest } from "../hub/generated/MseRequest";
 import type { Problem } from "../hub/generated/Problem";
 import type { ProblemCode } from "../hub/generated/ProblemCode";
+import type { Stream } from "../hub/generated/Stream";
 import { backoffMs } from "./backoff";
 import { arrivalOf, tracksOf, type Arrival, type TrackInfo } from "./boxes";
 import type { Way } from "./choose";
-import { canPlay, playableCodecs, sourceClass } from "./codecs";
+import { canPlay, playableCodecs, refusedFamilies, sourceClass } from "./codecs";
 import { DelayMeter } from "./delay";
 import { isUnseen } from "./outside";
 import { HEARD_LIMITS, LIVE_LIMITS, Pace } from "./pace";
 import { MediaPipe } from "./pipe";
+import { Receipt } from "./receipt";
 import { Silence } from "./silence";
 import { Watch } from "./watch";
 
@@ -72,6 +76,12 @@ export interface SoundEvents {
 
 export interface LivePlayerOptions {
   readonly video: HTMLVideoElement;
+  /** Nothing better is of use at first. */
+  readonly best: Stream;
+  /** Whether the connection has just proved narrow: then the hub begins with less. */
+  readonly isNarrow: () => boolean;
+  /** Pictures of that stream are seen from now on. */
+  readonly onStream: (stream: LiveStream, isBest: boolean) => void;
   /** Gets `data-state`, `data-delay-ms` and so on, for tests and benchmarks. */
   readonly host: HTMLElement;
   readonly open: OpenLiveLink;
@@ -91,10 +101,14 @@ const BURST_AGE_MS = 300;
 const BURST_MS = 150;
 const KEEP_BEHIND_S = 8;
 const TRIM_AT_S = 20;
+/** Of what comes later than that, more headroom is no help. */
+const LATE_MS = 1000;
 /** What another connection may not meet: a token that ended while the machine slept is a new one then. */
 const PASSING: readonly ProblemCode[] = ["stopping", "internal", "unauthorized"];
 /** A window hidden for longer takes no pictures. */
 const HIDDEN_MS = 3000;
+
+type InitMessage = Extract<MseMessage, { kind: "init" }>;
 
 export class LivePlayer {
   private readonly o: LivePlayerOptions;
@@ -104,6 +118,10 @@ export class LivePlayer {
   private readonly silence = new Silence();
   private pipe: MediaPipe | null = null;
   private link: LiveLink | null = null;
+  private receipt = new Receipt();
+  private best: Stream;
+  /** Of codecs, which this browser turned out not to play. */
+  private readonly refused = new Set<string>();
   private state: LiveState = { kind: "stopped" };
   private isStarted = false;
   private startedAtMs = 0;
@@ -116,7 +134,9 @@ export class LivePlayer {
   /** The tracks of the run that is being received. */
   private video: TrackInfo | null = null;
   private audio: TrackInfo | null = null;
-  private awaitsInit: Extract<MseMessage, { kind: "init" }> | null = null;
+  private awaitsInit: InitMessage | null = null;
+  /** Of the run that is being received, until it is seen. */
+  private coming: InitMessage | null = null;
   /** Where the current run lies; null until it is placed. What arrived before is kept until then. */
   private runOffsetS: number | null = null;
   private unplaced: { mediaS: number; unixMs: number }[] = [];
@@ -133,6 +153,7 @@ export class LivePlayer {
 
   constructor(options: LivePlayerOptions) {
     this.o = options;
+    this.best = options.best;
     this.pace = new Pace(options.sound ? HEARD_LIMITS : LIVE_LIMITS);
   }
 
@@ -173,6 +194,13 @@ export class LivePlayer {
     this.enter({ kind: "stopped" });
   }
 
+  /** From now on nothing better than that is of use. */
+  setBest(best: Stream): void {
+    if (best === this.best) return;
+    this.best = best;
+    if (this.receipt.count > 0) this.report();
+  }
+
   private build(): void {
     this.pipe?.close();
     this.delay.reset();
@@ -190,6 +218,7 @@ export class LivePlayer {
   private connect(): void {
     this.disconnect();
     if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
+    this.receipt = new Receipt();
     let isCurrent = true;
     const mine = (act: () => void): void => {
       if (isCurrent) act();
@@ -198,21 +227,24 @@ export class LivePlayer {
       opened: () => {
         mine(() => {
           const request: MseRequest = {
-            codecs: playableCodecs(),
+            codecs: playableCodecs(this.refused),
             sound: this.o.sound !== undefined,
-            reports: false,
-            shown_height: null,
+            reports: true,
+            best: this.best,
+            is_narrow: this.o.isNarrow(),
           };
           link.send(JSON.stringify(request));
         });
       },
       text: (text) => {
         mine(() => {
+          this.took(text.length);
           this.told(text);
         });
       },
       binary: (bytes) => {
         mine(() => {
+          this.took(bytes.byteLength);
           this.received(new Uint8Array(bytes));
         });
       },
@@ -240,6 +272,15 @@ export class LivePlayer {
     this.awaitsInit = null;
   }
 
+  private took(bytes: number): void {
+    if (this.receipt.took(performance.now(), bytes)) this.report();
+  }
+
+  private report(): void {
+    const report: MseReport = { received: this.receipt.count, best: this.best };
+    this.link?.send(JSON.stringify(report));
+  }
+
   private reconnectLater(source: "keep" | "rebuild"): void {
     if (!this.isStarted || this.retry !== null) return;
     if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
@@ -260,8 +301,7 @@ export class LivePlayer {
     switch (message.kind) {
       case "init":
         if (!canPlay(message.mime)) {
-          this.disconnect();
-          this.enter({ kind: "unsupported", problem: null });
+          this.refuse(message.mime);
           return;
         }
         this.awaitsInit = message;
@@ -287,12 +327,25 @@ export class LivePlayer {
     }
   }
 
+  /** Asks for it in another coding; the hub converts where there is no such stream. */
+  private refuse(mime: string): void {
+    const families = refusedFamilies(mime).filter((family) => !this.refused.has(family));
+    for (const family of families) this.refused.add(family);
+    if (families.length > 0) {
+      this.connect();
+    } else {
+      this.disconnect();
+      this.enter({ kind: "unsupported", problem: null });
+    }
+  }
+
   private received(bytes: Uint8Array<ArrayBuffer>): void {
     this.bytes += bytes.byteLength;
     const pipe = this.pipe;
     if (!pipe) return;
     if (this.awaitsInit) {
       this.beginRun(pipe, this.awaitsInit.mime, bytes);
+      this.coming = this.awaitsInit;
       this.awaitsInit = null;
       return;
     }
@@ -337,12 +390,16 @@ export class LivePlayer {
     const edgeS = this.pipe?.edgeS ?? null;
     if (edgeS === null || !this.mustJump || this.runOffsetS === null || edgeS <= this.runOffsetS) return;
     // The last GOP comes in one burst. Going to the edge before its end would mean going there twice.
-    const ageMs = Date.now() + this.o.clockOffsetMs() - this.newestUnixMs;
-    const isBurstOver = ageMs < BURST_AGE_MS || performance.now() - this.runBeganMs > BURST_MS;
+    const isBurstOver = this.newestAgeMs < BURST_AGE_MS || performance.now() - this.runBeganMs > BURST_MS;
     if (!isBurstOver) return;
     this.mustJump = false;
     this.jump(Math.max(this.runOffsetS, edgeS - this.pace.targetS));
   };
+
+  /** How long ago the newest unit reached the recorder. */
+  private get newestAgeMs(): number {
+    return Date.now() + this.o.clockOffsetMs() - this.newestUnixMs;
+  }
 
   private jump(toS: number): void {
     this.pace.reset(performance.now());
@@ -364,7 +421,9 @@ export class LivePlayer {
   }
 
   private readonly starved = (): void => {
-    if (this.state.kind === "playing" && !this.o.video.seeking) this.pace.starved(performance.now());
+    const isLate = this.newestAgeMs >= LATE_MS;
+    if (this.state.kind === "playing" && !this.o.video.seeking && !isLate)
+      this.pace.starved(performance.now());
   };
 
   private readonly paused = (): void => {
@@ -430,6 +489,8 @@ export class LivePlayer {
       !this.mustJump
     ) {
       this.attempt = 0;
+      if (this.coming) this.o.onStream(this.coming.stream, this.coming.is_best);
+      this.coming = null;
       if (this.state.kind !== "playing") this.enter({ kind: "playing" });
     }
   }
@@ -437,6 +498,7 @@ export class LivePlayer {
   private readonly tick = (): void => {
     const nowMs = performance.now();
     const video = this.o.video;
+    if (this.receipt.isDue(nowMs)) this.report();
     if (!("requestVideoFrameCallback" in video)) this.countPictures();
     const verdict = this.watch.handle({
       nowMs,

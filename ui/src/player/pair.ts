@@ -1,11 +1,13 @@
 /**
- * One stream, live, by whichever of two ways is the better, or with its sound: carries out what `choose` and `hearing`
- * decide.
+ * One camera, live, by whichever of two ways is the better, or with its sound: carries out what `choose` and `hearing`
+ * decide. By WebRTC it is the stream that is wanted; by the other way the hub may show less, as the connection takes it.
  *
  * Each player has a video element of its own in `place`; the one that is seen lies over the others. While the one with
  * sound is seen, there is no other. What does not belong here: playing (`live`, `rtc`), another stream (`switch`).
  */
 
+import type { LiveStream } from "../hub/generated/LiveStream";
+import type { Stream } from "../hub/generated/Stream";
 import { Choose, type Choice, type Happening, type Way } from "./choose";
 import { Hearing, type SoundState } from "./hearing";
 import {
@@ -17,14 +19,17 @@ import {
 } from "./live";
 import { comeIn, handOver, isUnseen } from "./outside";
 import { hasRtc, RtcPlayer, type OpenRtcDoor } from "./rtc";
+import { isConverted } from "./rung";
 
 export interface LivePairOptions {
   /** Gets the video elements. */
   readonly place: HTMLElement;
   /** Gets `data-way`, `data-delay-ms` and so on, for tests and benchmarks. */
   readonly host: HTMLElement;
+  /** What is wanted at first. */
+  readonly stream: Stream;
   readonly openMse: OpenLiveLink;
-  readonly openRtc: OpenRtcDoor;
+  readonly openRtc: (stream: LiveStream) => OpenRtcDoor;
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState) => void;
   readonly onFacts: (facts: LiveFacts) => void;
@@ -37,14 +42,22 @@ type Lane = Way | "sound";
 interface Playing {
   readonly video: HTMLVideoElement;
   readonly player: LivePlayer | RtcPlayer;
+  /** What it shows, and whether nothing better would be of use; at first, what it was asked for. */
+  stream: LiveStream;
+  isBest: boolean;
 }
 
 const TICK_MS = 100;
 /** A window hidden for longer takes no pictures. */
 const HIDDEN_MS = 3000;
+/** Who comes after WebRTC was too much begins with less. */
+const NARROW_MS = 30_000;
 
 export class LivePair {
   private readonly o: LivePairOptions;
+  private wanted: Stream;
+  /** Until when the connection counts as narrow, if nothing better is heard of it. */
+  private narrowUntilMs = 0;
   private choose: Choose | null = null;
   private readonly hearing = new Hearing();
   private readonly lanes = new Map<Lane, Playing>();
@@ -62,6 +75,7 @@ export class LivePair {
 
   constructor(options: LivePairOptions) {
     this.o = options;
+    this.wanted = options.stream;
   }
 
   start(): void {
@@ -94,6 +108,24 @@ export class LivePair {
     if (this.ticker !== null) this.obeyHearing();
   }
 
+  /** Goes over to another stream, without a new connection; false where there must be one. */
+  want(stream: Stream): boolean {
+    if (this.lanes.has("webrtc")) return false;
+    this.wanted = stream;
+    for (const playing of this.lanes.values()) {
+      if (playing.player instanceof LivePlayer) playing.player.setBest(stream);
+      playing.isBest ||= playing.stream === stream;
+    }
+    if (!this.isNarrow()) this.handle({ kind: "level", isBest: true });
+    this.handle({ kind: "other" });
+    return true;
+  }
+
+  /** Which stream is seen. */
+  get stream(): LiveStream {
+    return this.lanes.get(this.seen)?.stream ?? this.wanted;
+  }
+
   /** It is about to end: nothing is heard of it from now on. */
   hush(): void {
     this.isHushed = true;
@@ -106,7 +138,7 @@ export class LivePair {
   }
 
   private setOut(): void {
-    this.choose = new Choose(performance.now(), hasRtc());
+    this.choose = new Choose(performance.now(), hasRtc(), this.isNarrow() ? "narrow" : "unknown");
     if (!this.lanes.has("sound")) this.seen = "mse";
     this.obey(this.choose.choice);
   }
@@ -152,8 +184,11 @@ export class LivePair {
     video.addEventListener("leavepictureinpicture", this.cameIn);
     // Behind what is seen until it has something to show.
     this.o.place.prepend(video);
-    const player = this.make(lane, video);
-    this.lanes.set(lane, { video, player });
+    const { stream } = this;
+    // What is converted for MSE is converted for WebRTC too.
+    const asked = lane === "webrtc" && isConverted(stream) ? stream : this.wanted;
+    const player = this.make(lane, video, asked);
+    this.lanes.set(lane, { video, player, stream: asked, isBest: true });
     player.start();
   }
 
@@ -175,10 +210,10 @@ export class LivePair {
     }
   }
 
-  private make(lane: Lane, video: HTMLVideoElement): LivePlayer | RtcPlayer {
+  private make(lane: Lane, video: HTMLVideoElement, stream: LiveStream): LivePlayer | RtcPlayer {
     switch (lane) {
       case "webrtc":
-        return this.makeRtc(video);
+        return this.makeRtc(video, stream);
       case "mse":
         return this.makeMse(video);
       case "sound":
@@ -230,6 +265,11 @@ export class LivePair {
     return {
       video,
       host,
+      best: this.wanted,
+      isNarrow: this.isNarrow,
+      onStream: (stream, isBest) => {
+        this.moved(lane, stream, isBest);
+      },
       open: this.o.openMse,
       clockOffsetMs: this.o.clockOffsetMs,
       onFacts: (facts) => {
@@ -240,17 +280,36 @@ export class LivePair {
     };
   }
 
-  private makeRtc(video: HTMLVideoElement): RtcPlayer {
+  /** The hub shows another stream: the connection takes no more, or more again. */
+  private moved(lane: Lane, stream: LiveStream, isBest: boolean): void {
+    const playing = this.lanes.get(lane);
+    if (!playing) return;
+    const isAnother = playing.stream !== stream;
+    Object.assign(playing, { stream, isBest });
+    this.narrowUntilMs = 0;
+    this.handle({ kind: "level", isBest });
+    if (isAnother && isConverted(stream)) this.handle({ kind: "other" });
+    const state = lane === "sound" ? this.soundState : this.mseState;
+    if (isAnother && lane === this.seen && state.kind === "playing") this.o.onState(state);
+  }
+
+  private readonly isNarrow = (): boolean => {
+    const isLess = [...this.lanes.values()].some(({ isBest }) => !isBest);
+    return isLess || performance.now() < this.narrowUntilMs;
+  };
+
+  private makeRtc(video: HTMLVideoElement, stream: LiveStream): RtcPlayer {
     return new RtcPlayer({
       video,
-      open: this.o.openRtc,
+      open: this.o.openRtc(stream),
       clockOffsetMs: this.o.clockOffsetMs,
       onPicture: () => {
         this.picture("webrtc");
         this.o.onState({ kind: "playing" });
       },
-      onLost: (isFinal) => {
-        this.handle({ kind: "lost", isFinal });
+      onLost: (why) => {
+        if (why === "narrow") this.narrowUntilMs = performance.now() + NARROW_MS;
+        this.handle({ kind: "lost", why });
         this.tellMse();
       },
       onFacts: (facts) => {

@@ -1,17 +1,28 @@
 /**
  * One WebRTC session of a camera's stream in a video element: one attempt, from the offer to the first reason to end.
  *
- * What does not belong here: asking the hub (handed in), when pictures are missing (`stall`), trying again (`choose`).
+ * What does not belong here: asking the hub (handed in), when pictures are missing (`stall`, `narrow`), trying again
+ * (`choose`).
  */
 
 import { ageOfRtpMs, DelayMeter } from "./delay";
 import type { LiveFacts } from "./live";
+import { Narrow } from "./narrow";
 import { Stall } from "./stall";
 
 /** The hub's end of a session; or that there is none, and if `isFinal` never will be for this stream and this viewer. */
 export type RtcDoor =
   | { readonly kind: "open"; readonly answer: string; readonly close: () => void }
   | { readonly kind: "refused"; readonly isFinal: boolean };
+
+/** Why nothing will come any more. */
+export type RtcEnd =
+  /** There is none for this stream and this viewer. */
+  | "final"
+  /** It is more than the connection carries. */
+  | "narrow"
+  /** Another attempt may be better. */
+  | "over";
 
 export type OpenRtcDoor = (offer: string, signal: AbortSignal) => Promise<RtcDoor>;
 
@@ -22,11 +33,14 @@ export interface RtcPlayerOptions {
   readonly clockOffsetMs: () => number;
   readonly onPicture: () => void;
   /** Nothing will come any more. */
-  readonly onLost: (isFinal: boolean) => void;
+  readonly onLost: (why: RtcEnd) => void;
   readonly onFacts: (facts: Omit<LiveFacts, "firstPictureMs">) => void;
 }
 
+const TICK_MS = 100;
 const FACTS_MS = 500;
+/** Where a picture is late, to know soon why. */
+const HASTY_FACTS_MS = 200;
 
 /** Whether this browser has WebRTC. WebKitGTK has not. */
 export function hasRtc(): boolean {
@@ -42,6 +56,8 @@ export class RtcPlayer {
   private isOver = false;
   private pictures = 0;
   private readonly stall = new Stall();
+  private readonly narrow = new Narrow();
+  private askedAtMs = 0;
   private frameHandle = 0;
   private ticker: ReturnType<typeof setInterval> | null = null;
   private rate = { atMs: 0, bytes: 0, bps: 0 };
@@ -59,14 +75,14 @@ export class RtcPlayer {
       this.play();
     });
     this.peer.addEventListener("connectionstatechange", () => {
-      if (this.peer.connectionState === "failed" || this.peer.connectionState === "closed") this.lose(false);
+      if (this.peer.connectionState === "failed" || this.peer.connectionState === "closed") this.lose("over");
     });
     this.frameHandle = this.o.video.requestVideoFrameCallback(this.shown);
-    this.ticker = setInterval(this.tick, FACTS_MS);
+    this.ticker = setInterval(this.tick, TICK_MS);
     this.o.video.addEventListener("pause", this.paused);
     this.connect().catch(() => {
       // Of offers and answers only a bug can be wrong; the other way shows the picture meanwhile.
-      this.lose(false);
+      this.lose("over");
     });
   }
 
@@ -88,7 +104,7 @@ export class RtcPlayer {
     await this.peer.setLocalDescription(await this.peer.createOffer());
     const door = await this.o.open(this.peer.localDescription?.sdp ?? "", this.abort.signal);
     if (door.kind === "refused") {
-      this.lose(door.isFinal);
+      this.lose(door.isFinal ? "final" : "over");
       return;
     }
     if (this.isOver) {
@@ -109,32 +125,42 @@ export class RtcPlayer {
     if (!this.isOver && !document.hidden) this.play();
   };
 
-  private lose(isFinal: boolean): void {
+  private lose(why: RtcEnd): void {
     if (this.isOver) return;
     this.stop();
-    this.o.onLost(isFinal);
+    this.o.onLost(why);
   }
 
   private readonly shown = (_now: number, facts: VideoFrameCallbackMetadata): void => {
     if (this.isOver) return;
     this.pictures += 1;
-    this.stall.picture(performance.now());
+    const nowMs = performance.now();
+    const shownUnixMs = performance.timeOrigin + facts.expectedDisplayTime + this.o.clockOffsetMs();
+    const ageMs = facts.rtpTimestamp === undefined ? null : ageOfRtpMs(facts.rtpTimestamp, shownUnixMs);
+    if (ageMs !== null) this.delay.observe(ageMs);
+    this.stall.picture(nowMs);
+    this.narrow.picture(nowMs, ageMs);
     if (this.pictures === 1) this.o.onPicture();
-    if (facts.rtpTimestamp !== undefined) {
-      const shownUnixMs = performance.timeOrigin + facts.expectedDisplayTime + this.o.clockOffsetMs();
-      this.delay.observe(ageOfRtpMs(facts.rtpTimestamp, shownUnixMs));
-    }
     this.frameHandle = this.o.video.requestVideoFrameCallback(this.shown);
   };
 
   private readonly tick = (): void => {
     const nowMs = performance.now();
-    if (document.hidden) this.stall.excuse(nowMs);
-    if (this.stall.isStalled(nowMs)) {
-      this.lose(false);
+    if (document.hidden) {
+      this.stall.excuse(nowMs);
+      this.narrow.excuse(nowMs);
+    }
+    if (this.narrow.isNarrow(nowMs)) {
+      this.lose("narrow");
       return;
     }
-    if (this.pictures > 0) void this.tell(nowMs);
+    if (this.stall.isStalled(nowMs)) {
+      this.lose("over");
+      return;
+    }
+    if (nowMs - this.askedAtMs < (this.narrow.isLate(nowMs) ? HASTY_FACTS_MS : FACTS_MS)) return;
+    this.askedAtMs = nowMs;
+    void this.tell(nowMs);
   };
 
   private async tell(nowMs: number): Promise<void> {
@@ -144,6 +170,8 @@ export class RtcPlayer {
     for (const report of reports.values() as Iterable<RTCStats>) {
       if (report.type === "inbound-rtp") inbound = report as RTCInboundRtpStreamStats;
     }
+    this.narrow.packets(nowMs, inbound?.packetsReceived ?? 0, inbound?.packetsLost ?? 0);
+    if (this.pictures === 0) return;
     const bytes = inbound?.bytesReceived ?? 0;
     if (nowMs - this.rate.atMs >= 2000) {
       const spanS = (nowMs - this.rate.atMs) / 1000;

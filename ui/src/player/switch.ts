@@ -1,8 +1,9 @@
 /**
- * Moves a view from one live stream of a camera to another without a dark moment: the old picture stays until the new
- * one shows its first. What the browser cannot play is asked for converted.
+ * Moves a view from one live stream of a camera to another without a dark moment: where that takes another connection, the
+ * old picture stays until the new one shows its first.
  *
- * What does not belong here: how a stream is played (`pair`), which conversion (`rung`).
+ * Which stream is wanted is said by the page, by how large the picture is; what the connection takes of it is for the hub to
+ * decide. What does not belong here: how a stream is played (`pair`).
  */
 
 import type { LiveStream } from "../hub/generated/LiveStream";
@@ -12,11 +13,10 @@ import type { LiveFacts, LiveState, OpenLiveLink } from "./live";
 import { LivePair } from "./pair";
 import { handOver } from "./outside";
 import type { OpenRtcDoor } from "./rtc";
-import { rungInsteadOf } from "./rung";
 
 export interface SwitchOptions {
   readonly host: HTMLElement;
-  readonly openMse: (stream: LiveStream) => OpenLiveLink;
+  readonly openMse: OpenLiveLink;
   readonly openRtc: (stream: LiveStream) => OpenRtcDoor;
   readonly clockOffsetMs: () => number;
   readonly onState: (state: LiveState, stream: LiveStream) => void;
@@ -25,11 +25,7 @@ export interface SwitchOptions {
 }
 
 interface Layer {
-  /** What is to be seen, and what is played for it. */
-  readonly wanted: Stream;
-  readonly stream: LiveStream;
-  /** Why it is not played as the camera sends it; said if the conversion is no better. */
-  readonly refused: LiveState | null;
+  wanted: Stream;
   readonly player: LivePair;
 }
 
@@ -37,25 +33,23 @@ export class StreamSwitch {
   private readonly o: SwitchOptions;
   private current: Layer | null = null;
   private coming: Layer | null = null;
-  private isMuted = true;
-
   constructor(options: SwitchOptions) {
     this.o = options;
   }
 
   show(stream: Stream, isMuted: boolean): void {
-    this.isMuted = isMuted;
     if (this.coming && this.coming.wanted !== stream) {
       this.drop(this.coming);
       this.coming = null;
     }
     const shown = this.coming ?? this.current;
-    if (shown?.wanted === stream) {
+    if (shown && (shown.wanted === stream || shown.player.want(stream))) {
+      shown.wanted = stream;
       shown.player.setMuted(isMuted);
       if (isMuted && this.coming) this.current?.player.hush();
       return;
     }
-    const layer = this.make(stream, stream, null);
+    const layer = this.make(stream);
     layer.player.setMuted(isMuted);
     if (this.current) {
       this.coming = layer;
@@ -77,18 +71,17 @@ export class StreamSwitch {
     this.coming = this.current = null;
   }
 
-  private make(wanted: Stream, stream: LiveStream, refused: LiveState | null): Layer {
+  private make(wanted: Stream): Layer {
     const host = document.createElement("span");
     const layer: Layer = {
       wanted,
-      stream,
-      refused,
       player: new LivePair({
         // Its videos come behind the old one's until they have something to show.
         place: this.o.host,
         host,
-        openMse: this.o.openMse(stream),
-        openRtc: this.o.openRtc(stream),
+        stream: wanted,
+        openMse: this.o.openMse,
+        openRtc: this.o.openRtc,
         clockOffsetMs: this.o.clockOffsetMs,
         onState: (state) => {
           this.changed(layer, state);
@@ -96,7 +89,7 @@ export class StreamSwitch {
         onFacts: (facts) => {
           if (layer === this.current) {
             this.copy(host);
-            this.o.onFacts?.(facts, stream);
+            this.o.onFacts?.(facts, layer.player.stream);
           }
         },
         onSound: (state) => {
@@ -107,9 +100,7 @@ export class StreamSwitch {
     return layer;
   }
 
-  private changed(layer: Layer, told: LiveState): void {
-    if (told.kind === "unsupported" && this.convert(layer, told)) return;
-    const state = told.kind === "unsupported" ? (layer.refused ?? told) : told;
+  private changed(layer: Layer, state: LiveState): void {
     if (layer === this.coming && state.kind === "playing") {
       const before = this.current;
       this.current = layer;
@@ -121,24 +112,8 @@ export class StreamSwitch {
     }
     if (layer !== this.current || state.kind === "stopped") return;
     this.o.host.dataset["state"] = state.kind;
-    this.o.host.dataset["stream"] = layer.stream;
-    this.o.onState(state, layer.stream);
-  }
-
-  /** Plays the same, converted, in its place; not before the player that says so has had its say. */
-  private convert(layer: Layer, refused: Extract<LiveState, { kind: "unsupported" }>): boolean {
-    const rung = layer.refused ? null : rungInsteadOf(layer.wanted, refused.problem);
-    if (rung === null) return false;
-    queueMicrotask(() => {
-      if (layer !== this.current && layer !== this.coming) return;
-      const converted = this.make(layer.wanted, rung, refused);
-      if (layer === this.coming) this.coming = converted;
-      else this.current = converted;
-      this.drop(layer);
-      converted.player.setMuted(this.isMuted);
-      converted.player.start();
-    });
-    return true;
+    this.o.host.dataset["stream"] = layer.player.stream;
+    this.o.onState(state, layer.player.stream);
   }
 
   private copy(from: HTMLElement): void {

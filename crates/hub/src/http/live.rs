@@ -12,7 +12,7 @@ use futures::{SinkExt, StreamExt};
 use tarsier_api::live::{self, MseMessage, MseRenewal, MseReport, MseRequest};
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::Right;
-use tarsier_live::auto::{self, AutoViewer, Ladder, Report, Start};
+use tarsier_live::auto::{self, AutoViewer, Ladder, Line, Report, Start};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::mse::{self, Gone};
 use tarsier_live::{LiveStream, MseOut, MseSink, Rung, Tracks};
@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use crate::http::answer::{Failure, PathOf};
 use crate::http::rights::{Holder, refused};
 use crate::hub::Hub;
-use crate::rungs::sub_height;
 use crate::sessions::{Permit, Wanted};
 use crate::words;
 
@@ -165,8 +164,8 @@ async fn show(
         Shown::Auto(camera, streams) => {
             let start = Start {
                 ladder: Ladder::of(&streams),
-                sub_height: sub_height(hub, &camera),
-                shown_height: request.shown_height,
+                most: request.best.into(),
+                line: if request.is_narrow { Line::Narrow } else { Line::Unknown },
                 is_told: request.reports,
             };
             let viewer = AutoViewer { camera, start, codecs: request.codecs, tracks };
@@ -183,8 +182,11 @@ async fn listen(
 ) -> Over {
     while let Some(Ok(message)) = receiver.next().await {
         let Message::Text(text) = message else { continue };
-        if let Ok(MseReport { received, shown_height }) = serde_json::from_str(&text) {
-            reporting.send_replace(Report { received, shown_height });
+        if let Ok(MseReport { received, best }) = serde_json::from_str(&text) {
+            reporting.send_modify(|report| {
+                report.received = received;
+                report.best = best.map(Into::into).or(report.best);
+            });
             continue;
         }
         let Ok(MseRenewal { token }) = serde_json::from_str(&text) else { continue };
@@ -222,8 +224,8 @@ impl MseSink<Problem> for Socket {
     async fn send(&mut self, message: MseOut<Problem>) -> Result<(), Gone> {
         let words = match message {
             MseOut::Media(bytes) => return self.put(Message::Binary(bytes)).await,
-            MseOut::Init { mime, width, height, stream } => {
-                MseMessage::Init { mime, width, height, stream: name_of(stream) }
+            MseOut::Init { mime, width, height, stream, is_best } => {
+                MseMessage::Init { mime, width, height, stream: name_of(stream), is_best }
             }
             MseOut::Skipped(units) => MseMessage::Skipped { units },
             MseOut::Padding(bytes) => {

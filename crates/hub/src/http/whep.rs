@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::Right;
 use tarsier_live::Start;
-use tarsier_live::auto::Ladder;
+use tarsier_live::auto::{Ladder, Line};
 use tarsier_live::fanout::StreamId;
 use tarsier_types::StreamKind;
 use tarsier_whep::gate::{self as whep, OpenError, TrickleError};
@@ -20,7 +20,6 @@ use crate::http::answer::{Failure, PathOf, in_time};
 use crate::http::live::AUTO;
 use crate::http::rights::{self, Caller, Holder};
 use crate::hub::Hub;
-use crate::rungs::sub_height;
 use crate::sessions::{PermitId, Refused, Wanted};
 use crate::words;
 
@@ -60,8 +59,8 @@ pub(crate) async fn open(
         Some(streams) => {
             let start = Start {
                 ladder: Ladder::of(&streams),
-                sub_height: sub_height(&hub, &stream.0),
-                shown_height: None,
+                most: StreamKind::Main,
+                line: Line::Unknown,
                 is_told: true,
             };
             (Wanted::Streams(stream.0.clone(), streams, Right::Live), Some(start))

@@ -3,7 +3,7 @@
 //! Down goes who gets less than his stream has, as soon as that is sure. Up goes who was calm for a while: first a *probe*
 //! (padding as large as the better stream would be, [`Chooser::probe_bps`]) shows whether there is room, so that a failed try
 //! costs no picture; then he goes over. Each failed probe doubles the wait for the next one, up to [`PROBED_EVERY`]; a stream that
-//! had to be left soon after all doubles it up to [`LONGEST_WAIT`]. Who is shown a small picture gets the small stream.
+//! had to be left soon after all doubles it up to [`LONGEST_WAIT`]. Who needs no large picture gets the small stream.
 //! What does not belong here: how lag and capacity are measured ([`super::flight`]), how one goes over ([`super::splice`]).
 
 use std::collections::HashMap;
@@ -38,9 +38,6 @@ const TRIAL: Duration = Duration::from_secs(10);
 const MARGIN_PERCENT: u64 = 120;
 /// How much more a stream has that was never measured (guess).
 const UNKNOWN_FACTOR: u64 = 4;
-/// The sub stream is good enough up to so much of its height, in percent; beyond the second figure it is not any more.
-const SMALL_PERCENT: u32 = 125;
-const LARGE_PERCENT: u32 = 150;
 
 /// What was measured of the stream that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +61,28 @@ pub enum Input {
     CannotPlay(LiveStream),
     /// It is gone for good.
     IsGone(LiveStream),
-    /// How high his picture is, in pixels of his screen.
-    Shown(u16),
+    /// Nothing better than this is of use to him from now on.
+    Best(StreamKind),
+}
+
+/// What is known of his connection at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    /// Nothing: the best is tried.
+    #[default]
+    Unknown,
+    /// It has just proved narrow.
+    Narrow,
 }
 
 /// The brain.
 #[derive(Debug)]
 pub struct Chooser {
     ladder: Ladder,
-    sub_height: u16,
     is_told: bool,
-    is_small: bool,
+    most: StreamKind,
+    /// Somebody looks at a small picture that he has made large.
+    is_waited_for: bool,
     on: Option<LiveStream>,
     wanted: Option<LiveStream>,
     went_over: Mono,
@@ -91,25 +99,22 @@ pub struct Chooser {
 pub struct Start {
     /// What there is to choose from.
     pub ladder: Ladder,
-    /// Of the sub stream.
-    pub sub_height: Option<u16>,
-    /// How high his picture is, if he tells.
-    pub shown_height: Option<u16>,
+    /// Nothing better than this is of use to him.
+    pub most: StreamKind,
+    /// His connection.
+    pub line: Line,
     /// Whether he tells what reaches him: only then a probe has a result.
     pub is_told: bool,
 }
 
-/// Where nobody knows how high the sub stream is (guess: cameras offer 360 to 576).
-const USUAL_SUB_HEIGHT: u16 = 480;
-
 impl Chooser {
-    /// The best stream, or the small one for a small picture.
+    /// The best stream, or the one below it where the best is not to be tried.
     pub fn new(now: Mono, start: Start) -> Self {
         let mut chooser = Self {
             ladder: start.ladder,
-            sub_height: start.sub_height.unwrap_or(USUAL_SUB_HEIGHT),
             is_told: start.is_told,
-            is_small: false,
+            most: start.most,
+            is_waited_for: false,
             on: None,
             wanted: None,
             went_over: now,
@@ -119,10 +124,9 @@ impl Chooser {
             trial_until: None,
             rates: HashMap::new(),
         };
-        if let Some(height) = start.shown_height {
-            chooser.is_small = chooser.is_small_at(height);
-        }
-        chooser.wanted = chooser.best();
+        let best = chooser.best();
+        let lower = best.and_then(|best| chooser.below(best));
+        chooser.wanted = lower.filter(|_| start.line == Line::Narrow).or(best);
         chooser
     }
 
@@ -133,9 +137,25 @@ impl Chooser {
 
     /// Which stream it would be next, if the connection got worse: to be had at once, it must be at hand.
     pub fn next_lower(&self) -> Option<LiveStream> {
+        self.below(self.on?)
+    }
+
+    fn below(&self, stream: LiveStream) -> Option<LiveStream> {
         let steps = self.ladder.steps();
-        let at = steps.iter().position(|step| Some(*step) == self.on)?;
+        let at = steps.iter().position(|step| *step == stream)?;
         steps.get(at + 1).copied()
+    }
+
+    /// Whether he should have what is wanted at once, though it is a better one.
+    pub const fn is_waited_for(&self) -> bool {
+        self.is_waited_for
+    }
+
+    /// Whether none would be of more use to him than that one.
+    pub fn is_best(&self, stream: LiveStream) -> bool {
+        let steps = self.ladder.steps();
+        let place = |of| steps.iter().position(|step| Some(*step) == of);
+        place(Some(stream)) <= place(self.best())
     }
 
     /// Whether that stream is a worse one than the one that is shown.
@@ -163,6 +183,7 @@ impl Chooser {
                 let is_up = self.on.is_some() && self.is_better(stream);
                 self.trial_until = is_up.then_some(now + TRIAL);
                 self.on = Some(stream);
+                self.is_waited_for = false;
                 self.went_over = now;
                 self.calm_since = now;
                 self.probing_since = None;
@@ -175,7 +196,7 @@ impl Chooser {
                 self.ladder.is_gone(stream);
                 self.without(stream);
             }
-            Input::Shown(height) => self.shown(now, height),
+            Input::Best(most) => self.needs(now, most),
         }
     }
 
@@ -272,9 +293,8 @@ impl Chooser {
 
     /// The best stream that is of use to him, were the connection a good one.
     fn best(&self) -> Option<LiveStream> {
-        let steps = self.ladder.steps();
-        let small = steps.iter().find(|step| **step == LiveStream::Own(StreamKind::Sub));
-        small.filter(|_| self.is_small).or_else(|| steps.first()).copied()
+        let small = self.ladder.small().filter(|_| self.most == StreamKind::Sub);
+        small.or_else(|| self.ladder.steps().first().copied())
     }
 
     fn is_better(&self, stream: LiveStream) -> bool {
@@ -291,23 +311,19 @@ impl Chooser {
         self.probing_since = None;
     }
 
-    fn shown(&mut self, now: Mono, height: u16) {
-        let is_small = self.is_small_at(height);
-        if is_small == self.is_small {
+    fn needs(&mut self, now: Mono, most: StreamKind) {
+        if most == self.most {
             return;
         }
-        self.is_small = is_small;
+        self.most = most;
         let best = self.best();
-        // Somebody has made the picture large and looks at it: he waits for no probe, unless a try has just failed.
-        if is_small || (self.wait == FIRST_WAIT && now.since(self.calm_since) > STRAIN) {
+        // He waits for no probe, unless a try has just failed.
+        let is_calm = self.wait == FIRST_WAIT && now.since(self.calm_since) > STRAIN;
+        if most == StreamKind::Sub || is_calm {
             self.wanted = best;
+            self.is_waited_for = most == StreamKind::Main;
         }
         self.probing_since = None;
-    }
-
-    fn is_small_at(&self, height: u16) -> bool {
-        let percent = if self.is_small { LARGE_PERCENT } else { SMALL_PERCENT };
-        u32::from(height) * 100 <= u32::from(self.sub_height) * percent
     }
 }
 

@@ -46,6 +46,15 @@ impl Ladder {
         steps
     }
 
+    /// What is for a small picture: the sub stream, or what is made in its place; none if there is no sub stream.
+    pub fn small(&self) -> Option<LiveStream> {
+        match self.sub {
+            Use::Playable => Some(StreamKind::Sub.into()),
+            Use::Converted => self.steps().last().copied(),
+            Use::No => None,
+        }
+    }
+
     /// The viewer cannot decode it.
     pub fn cannot_play(&mut self, stream: LiveStream) {
         match stream {
@@ -90,11 +99,13 @@ mod tests {
         let mut hevc = hevc_main.clone();
         hevc.cannot_play(Sub.into());
         assert_eq!(shown(&hevc), "720p 480p 360p");
+        assert_eq!(hevc.small(), Some(Rung::P360.into()));
         hevc.cannot_play(Rung::P720.into());
         assert_eq!(shown(&hevc), "480p 360p");
         let mut without_sub = both.clone();
         without_sub.is_gone(Sub.into());
         assert_eq!(shown(&without_sub), "main 720p 480p 360p");
+        assert_eq!((both.small(), without_sub.small()), (Some(Sub.into()), None));
         let mut nothing = Ladder::of(&[Sub]);
         nothing.cannot_play(Sub.into());
         assert_eq!(shown(&nothing), "");

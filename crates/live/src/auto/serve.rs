@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tarsier_types::{CameraId, Clock, Mono, ParameterSets};
+use tarsier_types::{CameraId, Clock, Mono, ParameterSets, StreamKind};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -39,8 +39,8 @@ pub struct AutoViewer {
 pub struct Report {
     /// How many messages have reached him since the beginning.
     pub received: u32,
-    /// How high his picture is, in pixels of his screen.
-    pub shown_height: Option<u16>,
+    /// From now on nothing better than this is of use to him; as before if absent.
+    pub best: Option<StreamKind>,
 }
 
 /// Sends until nothing will follow or the viewer is gone.
@@ -157,8 +157,9 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
         if shown == Some(wanted) {
             self.coming = None;
         } else if coming != Some(wanted) {
-            let is_first_or_lower = shown.is_none() || self.choose.is_lower(wanted);
-            let way = if is_first_or_lower { Way::AtOnce } else { Way::InOrder };
+            let is_urgent =
+                shown.is_none() || self.choose.is_lower(wanted) || self.choose.is_waited_for();
+            let way = if is_urgent { Way::AtOnce } else { Way::InOrder };
             let watch = self.watch(wanted).await;
             self.coming = Some(Coming { watch, way, parameters: None });
         }
@@ -180,8 +181,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
     fn report(&mut self, report: Report) {
         let now = self.clock.mono();
         self.flight.received(now, report.received);
-        if let Some(height) = report.shown_height {
-            self.choose.handle(now, Input::Shown(height));
+        if let Some(best) = report.best {
+            self.choose.handle(now, Input::Best(best));
         }
     }
 
@@ -298,7 +299,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
         let sent = sent(parameters, self.tracks, &self.codecs);
         shown.rate_hz = sent.audio.as_ref().map(|audio| audio.sample_rate_hz);
         let (width, height) = (sent.video.width, sent.video.height);
-        let init = MseOut::Init { mime: sent.mime(), width, height, stream };
+        let is_best = self.choose.is_best(stream);
+        let init = MseOut::Init { mime: sent.mime(), width, height, stream, is_best };
         self.put(init, WORDS_BYTES).await?;
         let init = tarsier_segment::init_segment(&sent, None);
         let bytes = init.len();

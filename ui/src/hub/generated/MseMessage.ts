@@ -21,7 +21,11 @@ height: number,
 /**
  * Which stream is sent (`auto` may move).
  */
-stream: LiveStream, } | { "kind": "waiting", 
+stream: LiveStream, 
+/**
+ * There is none that would be of more use to this client: it is no less because of the connection.
+ */
+is_best: boolean, } | { "kind": "waiting", 
 /**
  * Why, and what is being done.
  */

@@ -58,12 +58,11 @@ struct World {
 
 impl World {
     fn new(line_bps: u64) -> Self {
-        let start = Start {
-            ladder: Ladder::of(&[Main, Sub]),
-            sub_height: Some(360),
-            shown_height: None,
-            is_told: true,
-        };
+        Self::of(line_bps, Line::Unknown)
+    }
+
+    fn of(line_bps: u64, line: Line) -> Self {
+        let start = Start { ladder: Ladder::of(&[Main, Sub]), most: Main, line, is_told: true };
         Self {
             now: 0,
             line_bps,
@@ -291,18 +290,34 @@ fn a_hiccup_is_no_reason_to_go() {
 #[test]
 fn a_small_picture_gets_the_small_stream_until_it_is_made_large() {
     let mut world = World::new(MAIN_BPS * 3);
-    world.choose.handle(at(0), Input::Shown(300));
+    world.choose.handle(at(0), Input::Best(Sub));
     world.run(20, MAIN_BPS * 3);
     assert_eq!(world.on(), Some(Sub.into()));
-    world.choose.handle(at(world.now), Input::Shown(500));
-    assert_eq!(world.choose.wanted(), Some(Sub.into()), "not for a little more");
-    world.choose.handle(at(world.now), Input::Shown(1080));
+    assert!(world.choose.is_best(Sub.into()), "the large one is of no use");
+    world.choose.handle(at(world.now), Input::Best(Main));
     assert_eq!(world.choose.wanted(), Some(Main.into()), "at once");
+    assert!(world.choose.is_waited_for(), "and not at the next keyframe");
+    assert!(!world.choose.is_best(Sub.into()));
     world.run(5, MAIN_BPS * 3);
     assert_eq!(world.on(), Some(Main.into()));
-    world.choose.handle(at(world.now), Input::Shown(300));
+    assert!(!world.choose.is_waited_for());
+    world.choose.handle(at(world.now), Input::Best(Sub));
     world.run(60, MAIN_BPS * 3);
     assert_eq!(world.switches.len(), 3, "{}", world.told());
+}
+
+#[test]
+fn on_a_line_that_proved_narrow_less_comes_first_and_more_when_it_is_wide_again() {
+    for (line, end) in [(MAIN_BPS / 4, Sub), (MAIN_BPS * 2, Main)] {
+        let mut world = World::of(line, Line::Narrow);
+        world.run(15, line);
+        assert_eq!(world.switches[0].1, Sub.into());
+        assert_eq!(world.on(), Some(end.into()), "{}", world.told());
+    }
+    let ladder = Ladder::of(&[Sub]);
+    let start = Start { ladder, most: Main, line: Line::Narrow, is_told: true };
+    let nothing_less = Chooser::new(at(0), start);
+    assert_eq!(nothing_less.wanted(), Some(Sub.into()));
 }
 
 #[test]
