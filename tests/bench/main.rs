@@ -11,6 +11,7 @@ mod fragments;
 mod grid;
 mod index;
 mod live;
+mod narrow;
 mod proc;
 mod record;
 mod start;
@@ -54,7 +55,7 @@ pub(crate) enum Streams {
     Both,
 }
 
-const BENCHES: &str = "record | live | viewers | grid | index | start | tiers";
+const BENCHES: &str = "record | live | narrow | viewers | grid | index | start | tiers";
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -95,6 +96,7 @@ fn main() -> anyhow::Result<()> {
         match name.as_str() {
             "record" => record::run(&options).await,
             "live" => live::run(&options).await,
+            "narrow" => narrow::run(&options).await,
             "index" => index::run(&options).await,
             "start" => start::run(&options).await,
             "tiers" => tiers::run(&options),

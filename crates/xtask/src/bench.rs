@@ -11,9 +11,10 @@ use crate::process::{cargo, run};
 use crate::setup::{Group, setup};
 
 /// Benches, each with what it measures.
-const BENCHES: [(&str, &str); 7] = [
+const BENCHES: [(&str, &str); 8] = [
     ("record", "CPU and memory of recording, against other recorders"),
     ("live", "time to the first picture, and to the screen: MSE, WebRTC, LL-HLS in Chromium"),
+    ("narrow", "a line that is cut to a quarter under a page in Chromium, and wide again"),
     ("viewers", "CPU of showing one stream to 100 viewers, against other servers"),
     ("grid", "16 of 64 cameras seen in Chromium for ten minutes: every picture that is not shown"),
     ("index", "questions to an index with a year in it"),

@@ -44,7 +44,8 @@ fn all(steps: &mut Steps) -> Result<()> {
         run(cargo().args(["test", "--workspace"]))
     })?;
     pages(steps)?;
-    steps.step("browser journey", browser_journey)?;
+    steps.step("browser journey", || browser_journey("journey.mjs"))?;
+    steps.step("browser journey on a narrow line", || browser_journey("narrow.mjs"))?;
     steps.step("desktop journey", || desktop::journey(None))
 }
 
@@ -89,7 +90,7 @@ fn pages(steps: &mut Steps) -> Result<()> {
     steps.step("pages: tests", || run(npm().args(["test"])))
 }
 
-fn browser_journey() -> Result<()> {
-    let journey = root::root().join("tests").join("ui").join("browser").join("journey.mjs");
+fn browser_journey(file: &str) -> Result<()> {
+    let journey = root::root().join("tests").join("ui").join("browser").join(file);
     run(command("node").arg(&journey)).with_context(|| format!("{}", journey.display()))
 }
