@@ -277,29 +277,28 @@ try {
       const body = (await answer.text()).replace(/a=candidate:\S+ \d+ udp .*\r\n/g, "");
       await route.fulfill({ response: answer, body });
     });
-    await page.evaluate(() =>
-      globalThis.journeyPeers.splice(0).forEach((peer) => peer.close()),
-    );
-    // Both cameras go over to Media Source first, and come back by the way that is left.
-    await page.waitForFunction(
-      async () => {
+    await go("health");
+    await page.waitForSelector("[data-player=live]", { state: "detached" });
+    await page.evaluate(() => globalThis.journeyPeers.splice(0));
+    await go("live");
+    await until("pictures of both over TCP", 60_000, async () => {
+      const lines = await page.evaluate(async () => {
         let lines = 0;
         for (const peer of globalThis.journeyPeers) {
           const reports = [...(await peer.getStats()).values()];
-          const remote = new Map(reports.map((report) => [report.id, report]));
+          const ends = new Map(reports.map((report) => [report.id, report]));
           lines += reports.filter(
             (report) =>
               report.type === "candidate-pair" &&
               report.nominated &&
               report.bytesReceived > 20_000 &&
-              remote.get(report.remoteCandidateId)?.protocol === "tcp",
+              ends.get(report.remoteCandidateId)?.protocol === "tcp",
           ).length;
         }
-        return lines === 2;
-      },
-      undefined,
-      { timeout: 60_000 },
-    );
+        return lines;
+      });
+      return lines === 2 ? lines : null;
+    });
     await allOver("webrtc");
     await page.unroute("**/whep");
   });
