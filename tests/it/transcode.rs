@@ -22,8 +22,14 @@ async fn hevc_camera() -> anyhow::Result<DemoServer> {
     Ok(DemoServer::start(DemoOptions { cameras: 1, main, ..free_port() }).await?)
 }
 
-/// The hub's transcoders that run, by their process numbers.
+/// The hub's transcoders of pictures that run, by their process numbers.
 fn transcoders(hub: &HubProcess) -> anyhow::Result<Vec<u32>> {
+    running(hub, "live")
+}
+
+/// The hub's transcoders that run for that work.
+pub(crate) fn running(hub: &HubProcess, work: &str) -> anyhow::Result<Vec<u32>> {
+    let begins = format!("tarsier-transcoder\0{work}\0");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
@@ -35,7 +41,7 @@ fn transcoders(hub: &HubProcess) -> anyhow::Result<Vec<u32>> {
         let Ok(arguments) = fs::read_to_string(entry.path().join("cmdline")) else { continue };
         let is_child = status.lines().any(|line| line == format!("PPid:\t{}", hub.pid()));
         // A zombie has no arguments.
-        if is_child && arguments.contains("tarsier-transcoder\0live\0") {
+        if is_child && arguments.contains(&begins) {
             found.push(pid);
         }
     }

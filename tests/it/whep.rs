@@ -35,14 +35,39 @@ pub(crate) struct Viewer {
     is_closed: bool,
 }
 
+/// How a viewer takes sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ears {
+    /// Not at all.
+    Deaf,
+    /// As browsers do: Opus and both kinds of G.711.
+    Browser,
+    /// By Opus alone.
+    Opus,
+}
+
 impl Viewer {
     pub(crate) async fn new() -> anyhow::Result<(Self, String, SdpPendingOffer)> {
+        Self::with(Ears::Deaf).await
+    }
+
+    async fn with(ears: Ears) -> anyhow::Result<(Self, String, SdpPendingOffer)> {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
         let address = socket.local_addr()?;
-        let mut rtc = Rtc::builder().clear_codecs().enable_h264(true).build(now());
+        let has_g711 = ears == Ears::Browser;
+        let mut rtc = Rtc::builder()
+            .clear_codecs()
+            .enable_h264(true)
+            .enable_opus(ears != Ears::Deaf, false)
+            .enable_pcmu(has_g711, false)
+            .enable_pcma(has_g711, false)
+            .build(now());
         rtc.add_local_candidate(Candidate::host(address, "udp")?);
         let mut change = rtc.sdp_api();
         let mid = change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        if ears != Ears::Deaf {
+            change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        }
         let (offer, pending) = change.apply().context("an offer")?;
         let viewer = Self { rtc, socket, address, mid, is_closed: false };
         Ok((viewer, offer.to_sdp_string(), pending))
@@ -62,7 +87,18 @@ impl Viewer {
         camera: &str,
         stream: &str,
     ) -> anyhow::Result<(Self, String, String)> {
-        let (mut viewer, offer, pending) = Self::new().await?;
+        let (viewer, location, etag, _) =
+            Self::open_hearing(hub, (camera, stream), Ears::Deaf).await?;
+        Ok((viewer, location, etag))
+    }
+
+    /// The same with sound; answers the hub's answer, too.
+    pub(crate) async fn open_hearing(
+        hub: &HubProcess,
+        (camera, stream): (&str, &str),
+        ears: Ears,
+    ) -> anyhow::Result<(Self, String, String, String)> {
+        let (mut viewer, offer, pending) = Self::with(ears).await?;
         let answer = post_stream(hub, (camera, stream), "application/sdp", offer).await?;
         let head = |name| {
             let value = answer.headers().get(&name).with_context(|| format!("no {name}"))?;
@@ -71,13 +107,14 @@ impl Viewer {
         ensure!(answer.status() == 201, "{}: {}", answer.status(), answer.text().await?);
         let (location, etag) = (head(header::LOCATION)?, head(header::ETAG)?);
         ensure!(head(header::CONTENT_TYPE)? == "application/sdp");
-        let answer = SdpAnswer::from_sdp_string(&answer.text().await?)?;
+        let told = answer.text().await?;
+        let answer = SdpAnswer::from_sdp_string(&told)?;
         viewer.rtc.sdp_api().accept_answer(pending, answer)?;
-        Ok((viewer, location, etag))
+        Ok((viewer, location, etag, told))
     }
 
-    /// The next picture; nothing once the hub has said goodbye.
-    async fn next(&mut self) -> anyhow::Result<Option<MediaData>> {
+    /// The next picture or packet of sound; nothing once the hub has said goodbye.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<MediaData>> {
         let by = tokio::time::Instant::now() + PATIENCE;
         let mut buffer = vec![0; 2000];
         loop {
@@ -169,7 +206,7 @@ pub(crate) async fn patch(
     Ok(request.timeout(PATIENCE).send().await?.status().as_u16())
 }
 
-async fn until_viewers(
+pub(crate) async fn until_viewers(
     hub: &HubProcess,
     camera: &str,
     wanted: u64,

@@ -5,6 +5,7 @@
 //!           (watch)          └─ sound ──────────────────-┘   (assembly)
 //! fragmented MP4 in memory ─> libav ─> still ─> JPEG, PNG
 //! access units ─> libav ─> transcode (cadence, encoder) ─> H.264
+//!                          opus (blocks) ────────────────> Opus
 //! ```
 //! Only this crate names ffmpeg-next, and only `libav.rs` holds `unsafe`. No type of libav stands in a public
 //! signature; one thread owns one context; every call that can block has an interrupt callback with a deadline
@@ -13,6 +14,7 @@
 //! What does not belong here: RTSP in pure Rust and the truth of timestamps (`tarsier_ingest`), files, retries.
 
 mod assembly;
+mod blocks;
 mod burst;
 mod cadence;
 mod encoder;
@@ -20,6 +22,7 @@ mod fail;
 mod libav;
 mod location;
 mod nals;
+mod opus;
 mod pictures;
 mod probe;
 mod reader;
@@ -31,6 +34,7 @@ mod transcode;
 mod watch;
 
 pub use encoder::Encoders;
+pub use opus::{NoOpus, SoundTranscoder};
 pub use probe::probe;
 pub use source::{LibavSource, Timeouts};
 pub use still::{Still, StillError, StillFormat, StillRequest, still};

@@ -2,7 +2,7 @@
 //! is read here, so that all `unsafe` of the product stands in one file.
 //!
 //! What does not belong here: what a packet means (`pictures`, `sound`), threads, policy.
-#![expect(unsafe_code, reason = "fields of AVCodecParameters that ffmpeg-next does not wrap")]
+#![expect(unsafe_code, reason = "fields of libav's structures that ffmpeg-next does not wrap")]
 
 use std::sync::{Arc, Once};
 
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
 use ffmpeg_next::codec::packet::side_data::Type as SideDataKind;
+use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::media;
 use tarsier_types::{Codec, Ticks};
@@ -189,6 +190,46 @@ impl Demuxer {
             new_extradata,
         })
     }
+}
+
+/// What a decoder of sound must know, where no container tells it.
+pub(crate) struct SoundFacts<'a> {
+    pub(crate) codec: Codec,
+    /// An `AudioSpecificConfig`, a STREAMINFO.
+    pub(crate) extradata: &'a [u8],
+    pub(crate) rate_hz: u32,
+    pub(crate) channels: u16,
+}
+
+/// Opens a decoder of sound.
+pub(crate) fn sound_decoder(
+    facts: &SoundFacts<'_>,
+) -> Result<ffmpeg::decoder::Audio, ffmpeg::Error> {
+    init();
+    let id = match facts.codec {
+        Codec::Aac => Id::AAC,
+        Codec::Flac => Id::FLAC,
+        _ => return Err(ffmpeg::Error::DecoderNotFound),
+    };
+    let codec = ffmpeg::decoder::find(id).ok_or(ffmpeg::Error::DecoderNotFound)?;
+    let mut context = ffmpeg::codec::Context::new_with_codec(codec);
+    let length = i32::try_from(facts.extradata.len()).map_err(|_| ffmpeg::Error::InvalidData)?;
+    let rate = i32::try_from(facts.rate_hz).map_err(|_| ffmpeg::Error::InvalidData)?;
+    let padding = usize::try_from(ffi::AV_INPUT_BUFFER_PADDING_SIZE).unwrap_or(64);
+    // SAFETY: the context is ours alone and not yet open. The memory is libav's own, as it wants to free it, holds the
+    // bytes that are copied into it, and zeros behind them, which decoders may read.
+    unsafe {
+        let raw = &mut *context.as_mut_ptr();
+        let memory = ffi::av_mallocz(facts.extradata.len() + padding).cast::<u8>();
+        if memory.is_null() {
+            return Err(ffmpeg::Error::Other { errno: ffmpeg::error::ENOMEM });
+        }
+        memory.copy_from_nonoverlapping(facts.extradata.as_ptr(), facts.extradata.len());
+        (raw.extradata, raw.extradata_size) = (memory, length);
+        raw.sample_rate = rate;
+        ffi::av_channel_layout_default(&raw mut raw.ch_layout, i32::from(facts.channels));
+    }
+    context.decoder().audio()
 }
 
 /// Reads what libav found out about a stream.

@@ -57,6 +57,8 @@ pub(crate) struct Hub {
     pub(crate) guard: Guard,
     pub(crate) supervisor: Supervisor,
     pub(crate) live: Live<Problem>,
+    /// The cameras' own streams, their sound as Opus ([`crate::rungs::opus`]).
+    pub(crate) opus: Live<Problem>,
     pub(crate) rungs: Rungs,
     pub(crate) whep: Whep,
     pub(crate) hls: Hls<Problem>,

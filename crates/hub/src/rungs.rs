@@ -2,11 +2,12 @@
 //!
 //! The fan-out tells when a rung begins and ceases to be wanted, as it does for the camera's own streams; here a
 //! task watches the source as any viewer does (a transcoder that is slow loses whole GOPs and slows nobody), and hands
-//! what comes back to the fan-out. However many watch a rung, it is coded once.
+//! what comes back to the fan-out. However many watch a rung, it is coded once. [`opus`] does the same for sound.
 //!
 //! What does not belong here: pictures (`crates/av`), when a rung is wanted (`crates/live`).
 
 mod child;
+pub(crate) mod opus;
 mod tries;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,7 +24,7 @@ use tarsier_wire::{CodedPicture, FromTranscoder, ToTranscoder};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use self::child::{End, Input, Output, Transcoder};
+use self::child::{End, Input, Output, Transcoder, Work};
 use self::tries::{Encoders, Tries};
 use crate::hub::Hub;
 use crate::words;
@@ -150,7 +151,8 @@ async fn notice(hub: &Hub, id: &RungId, problem: Problem) {
 async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
     let (camera, rung) = id;
     let source = source(hub, camera, *rung);
-    let mut transcoder = match Transcoder::start(&hub.programs.transcoder, *rung, encoders) {
+    let work = Work::Pictures(*rung, encoders);
+    let mut transcoder = match Transcoder::start(&hub.programs.transcoder, work) {
         Ok(transcoder) => transcoder,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Stop::Transcoder(End::NoEncoder);
@@ -180,7 +182,7 @@ fn source(hub: &Hub, camera: &CameraId, rung: Rung) -> StreamKind {
 }
 
 /// How high the sub stream is, if there is one and its pictures flow.
-fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
+pub(crate) fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
     let has_sub = hub.camera(camera).is_some_and(|camera| camera.has(StreamKind::Sub));
     let statuses = hub.brains().get(camera).map(|brain| brain.stream_statuses(hub.now()));
     let sub = statuses
@@ -242,6 +244,7 @@ async fn take(hub: &Hub, id: &RungId, output: &mut Output) -> anyhow::Result<()>
                 LiveInput::Parameters(ParameterSets { video, audio: None })
             }
             FromTranscoder::Picture(coded) => LiveInput::Unit(live_unit(coded, payload)),
+            FromTranscoder::Sound(_) => continue,
         };
         hub.live.handle((id.0.clone(), LiveStream::Rung(id.1)), input).await;
     }

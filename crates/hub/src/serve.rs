@@ -31,7 +31,7 @@ use crate::machine::Machine;
 use crate::modes::{self, Modes};
 use crate::platform::{self, FileLimit};
 use crate::programs::ChildPrograms;
-use crate::rungs::{self, Order, Rungs};
+use crate::rungs::{self, Order, Rungs, opus as sound};
 use crate::secrets::SecretBox;
 use crate::sessions::{Files, GivenFile, RevokedFile, Sessions};
 use crate::stills::Stills;
@@ -170,6 +170,18 @@ pub(crate) async fn build(
         Wish::Subscribe((camera, LiveStream::Rung(rung))) => order(Order::Begin((camera, rung))),
         Wish::Unsubscribe((camera, LiveStream::Rung(rung))) => order(Order::End((camera, rung))),
     });
+    let (ordering, sound_orders) = mpsc::unbounded_channel();
+    let order = move |order| drop(ordering.send(order));
+    let opus = Live::start(Arc::new(clock), move |wish| match wish {
+        Wish::Subscribe((camera, LiveStream::Own(kind))) => {
+            order(sound::Order::Begin((camera, kind)))
+        }
+        Wish::Unsubscribe((camera, LiveStream::Own(kind))) => {
+            order(sound::Order::End((camera, kind)))
+        }
+        // Sound is that of the stream that a rung is made of.
+        Wish::Subscribe(_) | Wish::Unsubscribe(_) => {}
+    });
     let whep = Whep::start(guard.listen(), Arc::new(clock))
         .await
         .context("cannot open a UDP socket for viewers by WebRTC")?;
@@ -205,6 +217,7 @@ pub(crate) async fn build(
         guard,
         supervisor,
         live,
+        opus,
         rungs: Rungs::new(),
         whep,
         hls: Hls::new(Arc::new(clock)),
@@ -217,6 +230,7 @@ pub(crate) async fn build(
         clock_watch: Mutex::default(),
     });
     tokio::spawn(rungs::run(hub.clone(), orders));
+    tokio::spawn(sound::run(hub.clone(), sound_orders));
     Ok((hub, reports, nudges))
 }
 

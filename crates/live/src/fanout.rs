@@ -59,6 +59,15 @@ enum Input<N> {
 struct Mailbox<N> {
     viewer: Mutex<Viewer<N>>,
     filled: Notify,
+    counts: Counts,
+}
+
+/// Whether a watch is a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Yes,
+    /// It is another's second.
+    No,
 }
 
 /// The handle: cheap to clone; the task ends with the last one.
@@ -115,10 +124,21 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Live<N> {
         (camera, stream): (CameraId, impl Into<LiveStream>),
         tracks: Tracks,
     ) -> Watch<N> {
-        let stream = (camera, stream.into());
+        self.join((camera, stream.into()), tracks, Counts::Yes).await
+    }
+
+    /// The same with sound, for one who is counted as a viewer already, or for what is made of the stream for others.
+    pub async fn listen(&self, (camera, stream): (CameraId, impl Into<LiveStream>)) -> Watch<N> {
+        self.join((camera, stream.into()), Tracks::PicturesAndSound, Counts::No).await
+    }
+
+    async fn join(&self, stream: StreamId, tracks: Tracks, counts: Counts) -> Watch<N> {
         let viewer = self.next_viewer.fetch_add(1, Ordering::Relaxed);
-        let mailbox =
-            Arc::new(Mailbox { viewer: Mutex::new(Viewer::new(tracks)), filled: Notify::new() });
+        let mailbox = Arc::new(Mailbox {
+            viewer: Mutex::new(Viewer::new(tracks)),
+            filled: Notify::new(),
+            counts,
+        });
         let watch = Watch { stream, viewer, tracks, mailbox, inputs: self.inputs.clone() };
         let _ = self
             .inputs
@@ -249,6 +269,7 @@ impl<N: Clone + PartialEq> Fanout<N> {
             Input::Live(LiveInput::Ended(why)) => self.feed(stream, FeedInput::Ended(why)),
             Input::Join(viewer, mailbox) => {
                 self.watched(stream).viewers.insert(viewer, mailbox);
+                self.count(stream);
                 self.feed(stream, FeedInput::Joined(viewer));
             }
             Input::Leave(viewer) => self.leave(stream, viewer),
@@ -260,6 +281,12 @@ impl<N: Clone + PartialEq> Fanout<N> {
         }
     }
 
+    fn count(&mut self, stream: &StreamId) {
+        let viewers = self.watched(stream).counted();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.insert(stream.clone(), viewers);
+    }
+
     fn watched(&mut self, stream: &StreamId) -> &mut Watched<N> {
         self.feeds
             .entry(stream.clone())
@@ -268,16 +295,14 @@ impl<N: Clone + PartialEq> Fanout<N> {
 
     fn leave(&mut self, stream: &StreamId, viewer: u64) {
         if self.watched(stream).viewers.remove(&viewer).is_some() {
+            self.count(stream);
             self.feed(stream, FeedInput::Left);
         }
     }
 
     fn feed(&mut self, stream: &StreamId, input: FeedInput<N>) {
         let now = self.clock.mono();
-        let watched = self.watched(stream);
-        let before = watched.feed.viewers();
-        watched.feed.handle(now, input);
-        let after = watched.feed.viewers();
+        self.watched(stream).feed.handle(now, input);
         let mut gone = Vec::new();
         while let Some(output) = self.watched(stream).feed.poll() {
             match output {
@@ -288,12 +313,6 @@ impl<N: Clone + PartialEq> Fanout<N> {
                 }
             }
         }
-        if before != after {
-            self.counts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(stream.clone(), after);
-        }
         for viewer in gone {
             self.leave(stream, viewer);
         }
@@ -301,6 +320,11 @@ impl<N: Clone + PartialEq> Fanout<N> {
 }
 
 impl<N: Clone> Watched<N> {
+    fn counted(&self) -> u32 {
+        let viewers = self.viewers.values().filter(|mailbox| mailbox.counts == Counts::Yes);
+        u32::try_from(viewers.count()).unwrap_or(u32::MAX)
+    }
+
     /// Offers an item; returns who has left without a word.
     fn deliver(&self, now: Mono, to: To, item: &Item<N>) -> Vec<u64> {
         let mut gone = Vec::new();
@@ -408,5 +432,19 @@ mod tests {
         drop(live.watch(stream.clone()).await);
         let _ = live.newest_keyframe(stream.clone()).await;
         assert_eq!(live.viewers(&stream), 0, "the task has seen it, for it answered later");
+    }
+
+    #[tokio::test]
+    async fn who_listens_beside_watching_is_one_viewer_and_keeps_the_stream_wanted() {
+        let (live, mut wishes, stream) = start();
+        let listening = live.listen(stream.clone()).await;
+        let watching = live.watch(stream.clone()).await;
+        let _ = live.newest_keyframe(stream.clone()).await;
+        assert_eq!(live.viewers(&stream), 1);
+        drop(watching);
+        let _ = live.newest_keyframe(stream.clone()).await;
+        assert_eq!(live.viewers(&stream), 0);
+        assert_eq!(wishes.recv().await, Some(Wish::Subscribe(stream)));
+        assert!(wishes.try_recv().is_err(), "{:?}", listening.tracks());
     }
 }

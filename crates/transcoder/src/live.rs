@@ -63,6 +63,7 @@ fn code(
             ToTranscoder::Picture(coded) => {
                 transcoder.push(coded, &payload, newest_utc_us.load(Ordering::Relaxed))?;
             }
+            ToTranscoder::SoundParameters(_) | ToTranscoder::Sound(_) => {}
         }
         if transcoder.encoder() != encoder {
             encoder = transcoder.encoder();
@@ -82,7 +83,11 @@ fn code(
     Ok(())
 }
 
-fn put(out: &mut impl Write, message: &FromTranscoder, payload: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn put(
+    out: &mut impl Write,
+    message: &FromTranscoder,
+    payload: &[u8],
+) -> anyhow::Result<()> {
     let head = framing::encode(message, payload.len())?;
     out.write_all(&head)
         .and_then(|()| out.write_all(payload))

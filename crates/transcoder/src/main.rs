@@ -1,15 +1,16 @@
-//! `tarsier-transcoder`: what must be made from coded pictures, in a process of its own, on demand.
+//! `tarsier-transcoder`: what must be made from coded pictures and sound, in a process of its own, on demand.
 //!
 //! `tarsier-transcoder still [--max-width N] [--quality Q] [--at-ticks T] [--format jpeg|png]`: fragmented MP4 on
 //! standard input, one picture on standard output. It never takes longer than [`DEADLINE`]: whoever started it can wait
 //! for its end.
 //!
-//! `tarsier-transcoder live --max-height N [--software]`: see [`live`].
+//! `tarsier-transcoder live --max-height N [--software]`: see [`live`]. `tarsier-transcoder sound`: see [`sound`].
 //!
 //! Nothing is read or written beside standard input and output, and everybody else goes first.
 
 mod live;
 mod platform;
+mod sound;
 
 use std::io::{Read, Write};
 use std::process::exit;
@@ -29,7 +30,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const MAX_INPUT_BYTES: u64 = 64 << 20;
 
 #[derive(Parser)]
-#[command(name = "tarsier-transcoder", version, about = "Makes pictures from coded pictures.")]
+#[command(
+    name = "tarsier-transcoder",
+    version,
+    about = "Makes pictures from coded pictures, and codes sound anew."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +66,8 @@ enum Command {
         #[arg(long)]
         software: bool,
     },
+    /// Coded sound on standard input, the same as Opus on standard output, until standard input ends.
+    Sound,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -96,6 +103,13 @@ fn main() {
                 }
             })
         }
+        Command::Sound => sound::run().map(|ended| match ended {
+            sound::Ended::Done => ExitCode::Done,
+            sound::Ended::NoOpus(none) => {
+                tell(&none);
+                ExitCode::NoEncoder
+            }
+        }),
     };
     let code = result.unwrap_or_else(|error| {
         tell(&format_args!("{error:#}"));

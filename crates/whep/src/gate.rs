@@ -16,8 +16,8 @@ use str0m::ice::StunMessage;
 use tarsier_live::auto::choose::{Chooser, Input};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
-use tarsier_live::{Live, Start};
-use tarsier_types::{Clock, Track, VideoParameters};
+use tarsier_live::{Live, LiveStream, Start};
+use tarsier_types::{AudioParameters, Clock, ParameterSets, Track, VideoParameters};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -26,10 +26,11 @@ use crate::follow::Follow;
 use crate::fragment::Fragment;
 use crate::judge::{Order, Refusal, payload};
 use crate::lines::{self, Lines};
-use crate::offer::{H264Payload, OfferError, h264_payloads};
+use crate::offer::{H264Payload, OfferError, SoundPayloads, h264_payloads, sound_payloads};
 use crate::peer::{Estimate, Peer, PeerOptions};
 use crate::place::{Ours, Over, Place};
-use crate::session::{Mail, Sending, Session, Show, instant};
+use crate::session::{Hearing, Mail, Sending, Session, Show, instant};
+use crate::sound::{Route, route};
 use crate::table::{Newcomer, SessionId, Table};
 
 /// The longest datagram that the library takes.
@@ -101,10 +102,20 @@ pub struct Request<'a> {
     pub stream: &'a StreamId,
     /// For `auto`: what there is to choose from.
     pub auto: Option<Start>,
+    /// How high the sub stream is, where that is known: rungs are made of it or of the full one.
+    pub sub_height: Option<u16>,
     /// His offer, as SDP.
     pub offer: &'a str,
     /// When his leave to watch is over. Dropped when the session has ended by itself.
     pub must_end: MustEnd,
+}
+
+/// Where pictures and sound come from.
+pub struct Feeds<'a, N> {
+    /// As the camera coded them, and rungs.
+    pub live: &'a Live<N>,
+    /// The camera's own streams, their sound coded anew as Opus.
+    pub opus: &'a Live<N>,
 }
 
 /// All WebRTC viewers of the hub.
@@ -166,23 +177,30 @@ impl Whep {
     /// A viewer comes.
     pub async fn open<N>(
         &self,
-        live: &Live<N>,
+        feeds: Feeds<'_, N>,
         chance: [u128; 2],
         request: Request<'_>,
     ) -> Result<Opened, OpenError<N>>
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
-        let Request { stream, auto, offer, must_end } = request;
+        let Request { stream, auto, sub_height, offer, must_end } = request;
+        let live = feeds.live;
         let offered = h264_payloads(offer)?;
         if !self.gate.table().has_room() {
             return Err(OpenError::Full);
         }
         let mut choose = auto.map(|start| Chooser::new(self.gate.clock.mono(), start));
-        let (shown, payload) = self.first(live, (stream, &mut choose), &offered).await?;
+        let (shown, payload, audio) = self.first(live, (stream, &mut choose), &offered).await?;
+        let takes = sound_payloads(offer);
+        let (sound, hearing) = match takes == SoundPayloads::default() {
+            true => (takes, None),
+            false => self.hears(&feeds, (&shown, audio, sub_height), takes).await,
+        };
         let (peer, answer, ufrag) = Peer::answer(PeerOptions {
             offer,
             payload,
+            sound,
             certificate: self.gate.certificate.clone(),
             ours: self.gate.ours,
             now: instant(),
@@ -198,6 +216,7 @@ impl Whep {
             stream: shown,
             follow: choose.map(Follow::new),
             live: live.clone(),
+            hearing,
             clock: self.gate.clock.clone(),
             gate: self.gate.clone(),
             peer,
@@ -211,13 +230,44 @@ impl Whep {
         Ok(Opened { id, answer, etag })
     }
 
-    /// The stream that is shown at first, and by which payload. Of `auto`: the first that goes to this viewer.
+    /// By what he is sent sound, and of which stream: of that which is shown at first, or that it is made of. It stays with
+    /// that one, whatever is shown later.
+    async fn hears<N>(
+        &self,
+        feeds: &Feeds<'_, N>,
+        (shown, audio, sub_height): (&StreamId, Option<AudioParameters>, Option<u16>),
+        takes: SoundPayloads,
+    ) -> (SoundPayloads, Option<Hearing<N>>)
+    where
+        N: Clone + PartialEq + Send + Sync + 'static,
+    {
+        let (camera, stream) = shown;
+        let (source, audio) = match stream {
+            LiveStream::Own(kind) => (*kind, audio),
+            LiveStream::Rung(rung) => {
+                let kind = rung.source(sub_height);
+                (kind, sound_of(feeds.live, (camera.clone(), kind.into())).await)
+            }
+        };
+        let silent = (SoundPayloads::default(), None);
+        let Some(audio) = audio else { return silent };
+        let Some(route) = route(&audio, &takes) else { return silent };
+        let from = match route {
+            Route::AsItIs => feeds.live,
+            Route::Converted => feeds.opus,
+        };
+        let takes = takes.narrowed(&audio, route);
+        let source = (camera.clone(), source.into());
+        (takes, Some(Hearing { source, from: from.clone(), takes, sound: None }))
+    }
+
+    /// The stream that is shown at first, by which payload, and its sound. Of `auto`: the first that goes to this viewer.
     async fn first<N>(
         &self,
         live: &Live<N>,
         (stream, choose): (&StreamId, &mut Option<Chooser>),
         offered: &[H264Payload],
-    ) -> Result<(StreamId, H264Payload), OpenError<N>>
+    ) -> Result<(StreamId, H264Payload, Option<AudioParameters>), OpenError<N>>
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
@@ -227,10 +277,12 @@ impl Whep {
                 shown.1 = wanted;
             }
             let looked = self.look_at(live, &shown).await;
-            let looked =
-                looked.and_then(|video| payload(&video, offered).map_err(OpenError::Refused));
+            let looked = looked.and_then(|of| {
+                let payload = payload(&of.video, offered).map_err(OpenError::Refused)?;
+                Ok((payload, of.audio.clone()))
+            });
             match (looked, &mut *choose) {
-                (Ok(payload), _) => return Ok((shown, payload)),
+                (Ok((payload, audio)), _) => return Ok((shown, payload, audio)),
                 (Err(OpenError::Refused(why)), Some(choose)) => {
                     choose.handle(self.gate.clock.mono(), Input::CannotPlay(shown.1));
                     if choose.wanted().is_none() {
@@ -247,20 +299,20 @@ impl Whep {
         &self,
         live: &Live<N>,
         stream: &StreamId,
-    ) -> Result<VideoParameters, OpenError<N>>
+    ) -> Result<Arc<ParameterSets>, OpenError<N>>
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
         let mut watch = live.watch(stream.clone()).await;
         let mut order = Order::default();
-        let (mut video, mut pictures) = (None, 0);
+        let (mut coded, mut pictures) = (None, 0);
         let mut by = tokio::time::Instant::now() + FIRST_PICTURE;
         let mut next = tokio::time::timeout_at(by, watch.next()).await.ok();
         while let Some(now) = next {
             match now {
                 Next::Init(parameters) => {
                     order.restart();
-                    (video, pictures) = (Some(parameters.video.clone()), 0);
+                    (coded, pictures) = (Some(parameters), 0);
                     by = by.min(tokio::time::Instant::now() + ORDER_SHOWS_WITHIN);
                 }
                 Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
@@ -273,16 +325,16 @@ impl Whep {
                 Next::Waiting(why) => return Err(OpenError::Waiting(Some(why))),
                 Next::Ended(why) => return Err(OpenError::Ended(why)),
             }
-            next = match &video {
+            next = match &coded {
                 Some(_) if pictures >= ORDER_SHOWS => watch.next_now(),
                 _ => tokio::time::timeout_at(by, watch.next()).await.ok(),
             };
         }
-        let video = video.ok_or(OpenError::Waiting(None))?;
-        if lock(&self.gate.reordered).get(stream) == Some(&video) {
+        let coded = coded.ok_or(OpenError::Waiting(None))?;
+        if lock(&self.gate.reordered).get(stream) == Some(&coded.video) {
             return Err(OpenError::Refused(Refusal::Reordered));
         }
-        Ok(video)
+        Ok(coded)
     }
 
     /// The viewer has found more addresses of his.
@@ -377,6 +429,24 @@ async fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
         Err(_) => TcpListener::bind((ip, 0)).await?,
     };
     Ok((socket, listener))
+}
+
+/// How the sound of a stream is coded, if it has any and its pictures flow.
+async fn sound_of<N>(live: &Live<N>, stream: StreamId) -> Option<AudioParameters>
+where
+    N: Clone + PartialEq + Send + Sync + 'static,
+{
+    let mut watch = live.listen(stream).await;
+    let looking = async {
+        loop {
+            match watch.next().await {
+                Next::Init(parameters) => return parameters.audio.clone(),
+                Next::Ended(_) => return None,
+                Next::Unit { .. } | Next::Skipped(_) | Next::Waiting(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(FIRST_PICTURE, looking).await.ok().flatten()
 }
 
 async fn read(gate: Arc<Gate>) {

@@ -1,4 +1,5 @@
-//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 is taken.
+//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 is taken, and
+//! sound.
 //!
 //! What does not belong here: choosing among them ([`crate::judge`]).
 
@@ -37,33 +38,24 @@ pub enum OfferError {
 /// What RFC 6184 section 8.1 says of a payload that names no profile: baseline, level 1. Browsers mean 3.1.
 const UNNAMED_PROFILE: u32 = 0x0042_001f;
 
+/// The payload types by which a viewer takes sound: Opus (RFC 7587), and G.711 of one channel (RFC 3551).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoundPayloads {
+    /// The number of Opus in the RTP header.
+    pub opus: Option<u8>,
+    /// Of G.711 mu-law.
+    pub mu_law: Option<u8>,
+    /// Of G.711 A-law.
+    pub a_law: Option<u8>,
+}
+
 /// The H.264 payloads of the first video section that wants to receive.
 pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
     if !offer.starts_with("v=0") {
         return Err(OfferError::NoSdp);
     }
-    let lines = offer.lines().map(str::trim_end);
-    let video: Vec<&str> = lines
-        .skip_while(|line| !line.starts_with("m=video "))
-        .enumerate()
-        .take_while(|(at, line)| *at == 0 || !line.starts_with("m="))
-        .map(|(_, line)| line)
-        .collect();
-    if video.is_empty() || video.iter().any(|line| matches!(*line, "a=sendonly" | "a=inactive")) {
-        return Err(OfferError::NoVideo);
-    }
-    // Each number counts once: an offer that repeats them by the thousand is looked through no longer than another.
-    let attribute = |name: &str| {
-        let name = format!("a={name}:");
-        let mut seen = [false; 256];
-        video
-            .iter()
-            .filter_map(move |line| line.strip_prefix(name.as_str())?.split_once(' '))
-            .filter_map(|(number, rest)| Some((number.parse::<u8>().ok()?, rest)))
-            .filter(|(number, _)| !std::mem::replace(&mut seen[usize::from(*number)], true))
-            .collect::<Vec<_>>()
-    };
-    let (maps, formats) = (attribute("rtpmap"), attribute("fmtp"));
+    let video = Section::first(offer, "m=video ").ok_or(OfferError::NoVideo)?;
+    let (maps, formats) = (video.attribute("rtpmap"), video.attribute("fmtp"));
     let format = |of: u8| formats.iter().find(|(number, _)| *number == of).map(|(_, rest)| *rest);
     let rtx_of = |of: u8| {
         let repairs = |number: u8| {
@@ -91,6 +83,51 @@ pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
         .collect())
 }
 
+/// How the first audio section takes sound; none where there is no such section, or it does not want to receive.
+pub fn sound_payloads(offer: &str) -> SoundPayloads {
+    let Some(audio) = Section::first(offer, "m=audio ") else { return SoundPayloads::default() };
+    let maps = audio.attribute("rtpmap");
+    let named = |names: &[&str]| {
+        let is_named = |codec: &str| names.iter().any(|name| codec.eq_ignore_ascii_case(name));
+        maps.iter().find_map(|(number, codec)| is_named(codec).then_some(*number))
+    };
+    SoundPayloads {
+        opus: named(&["opus/48000/2"]),
+        mu_law: named(&["PCMU/8000"]),
+        a_law: named(&["PCMA/8000"]),
+    }
+}
+
+/// The lines of a section that wants to receive, its `m=` line first.
+struct Section<'a>(Vec<&'a str>);
+
+impl<'a> Section<'a> {
+    fn first(offer: &'a str, kind: &str) -> Option<Self> {
+        let lines = offer.lines().map(str::trim_end);
+        let section: Vec<&str> = lines
+            .skip_while(|line| !line.starts_with(kind))
+            .enumerate()
+            .take_while(|(at, line)| *at == 0 || !line.starts_with("m="))
+            .map(|(_, line)| line)
+            .collect();
+        let is_deaf = section.iter().any(|line| matches!(*line, "a=sendonly" | "a=inactive"));
+        (!section.is_empty() && !is_deaf).then_some(Self(section))
+    }
+
+    /// What an attribute says of each payload type. Each number counts once: an offer that repeats them by the thousand is
+    /// looked through no longer than another.
+    fn attribute(&self, name: &str) -> Vec<(u8, &'a str)> {
+        let name = format!("a={name}:");
+        let mut seen = [false; 256];
+        self.0
+            .iter()
+            .filter_map(|line| line.strip_prefix(name.as_str())?.split_once(' '))
+            .filter_map(|(number, rest)| Some((number.parse::<u8>().ok()?, rest)))
+            .filter(|(number, _)| !std::mem::replace(&mut seen[usize::from(*number)], true))
+            .collect()
+    }
+}
+
 fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     parameters
         .split(';')
@@ -111,6 +148,12 @@ a=rtpmap:108 rtx/90000\r\na=fmtp:108 apt=107\r\n\
 a=rtpmap:39 H264/90000\r\na=fmtp:39 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f\r\n\
 a=rtpmap:40 rtx/90000\r\na=fmtp:40 apt=39\r\n\
 a=rtpmap:109 H264/90000\r\na=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f\r\n";
+
+    /// The audio section of Chromium 140, receiving, shortened in the same way.
+    pub(crate) const CHROMIUM_AUDIO: &str = "m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110\r\nc=IN IP4 0.0.0.0\r\n\
+a=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n\
+a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:9 G722/8000\r\n\
+a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
 
     /// All of a small offer.
     pub(crate) const WHOLE: &str = "v=0\r\no=- 46117317 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
@@ -142,6 +185,24 @@ mod tests {
                 payload(109, None, 0x0064_001f),
             ])
         );
+    }
+
+    #[test]
+    fn chromium_takes_sound_in_three_ways() {
+        let offer = [fixtures::CHROMIUM, fixtures::CHROMIUM_AUDIO].concat();
+        let all = SoundPayloads { opus: Some(111), mu_law: Some(0), a_law: Some(8) };
+        assert_eq!(sound_payloads(&offer), all);
+        assert_eq!(
+            h264_payloads(&offer),
+            h264_payloads(fixtures::CHROMIUM),
+            "one beside the other"
+        );
+        assert_eq!(sound_payloads(fixtures::CHROMIUM), SoundPayloads::default());
+        let opus = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 OPUS/48000/2\r\n";
+        let opus_alone = SoundPayloads { opus: Some(96), ..SoundPayloads::default() };
+        assert_eq!(sound_payloads(opus), opus_alone);
+        let speaks = offer.replace("a=recvonly", "a=sendonly");
+        assert_eq!(sound_payloads(&speaks), SoundPayloads::default(), "it would be heard");
     }
 
     #[test]

@@ -8,14 +8,16 @@ use std::time::Instant;
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
-use str0m::media::{MediaKind, MediaTime, Mid, Pt};
+use str0m::format::{Codec, FormatParams};
+use str0m::media::{Frequency, MediaKind, MediaTime, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::Extension;
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use crate::fragment::MAX_CANDIDATES;
-use crate::offer::H264Payload;
+use crate::offer::{H264Payload, SoundPayloads};
 use crate::place::{Ours, Over, Place};
+use crate::sound::Packet;
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
 const PLAYOUT_DELAY_ID: u8 = 5;
@@ -45,6 +47,8 @@ pub(crate) enum Said {
 pub(crate) struct PeerOptions<'a> {
     pub(crate) offer: &'a str,
     pub(crate) payload: H264Payload,
+    /// By which sound will be sent; where there are none, a place for it is refused.
+    pub(crate) sound: SoundPayloads,
     pub(crate) certificate: DtlsCert,
     /// Where the viewer reaches us.
     pub(crate) ours: Ours,
@@ -61,12 +65,30 @@ pub(crate) enum Estimate {
     No,
 }
 
+/// A track on its way.
+#[derive(Default)]
+struct Lane {
+    mid: Option<Mid>,
+    /// When the newest of it was. The library sorts by it what it is given.
+    newest: Option<Instant>,
+}
+
+impl Lane {
+    /// Never before what was written already: the wall clock is not as fine as what is written at once.
+    fn after(&mut self, at: Instant) -> Instant {
+        let at = self.newest.map_or(at, |newest| newest.max(at));
+        self.newest = Some(at);
+        at
+    }
+}
+
 /// One viewer.
 pub(crate) struct Peer {
     rtc: Rtc,
     ours: Ours,
     payload: Pt,
-    mid: Option<Mid>,
+    pictures: Lane,
+    sounds: Lane,
     has_connected: bool,
     /// Taken from the viewer; the library keeps every one as long as the session lives.
     candidates: usize,
@@ -75,7 +97,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// Answers an offer: the peer, its answer, and the name that STUN requests for it carry.
     pub(crate) fn answer(options: PeerOptions<'_>) -> Result<(Self, String, String), RtcError> {
-        let PeerOptions { offer, payload, certificate, ours, now, estimate } = options;
+        let PeerOptions { offer, payload, sound, certificate, ours, now, estimate } = options;
         let offer = SdpOffer::from_sdp_string(offer)?;
         // The viewer finds us and not the other way round: we have one address and answer to where requests come from.
         let mut config = Rtc::builder()
@@ -90,15 +112,33 @@ impl Peer {
             true,
             payload.profile_level_id,
         );
+        let (opus, telephone) = (Frequency::FORTY_EIGHT_KHZ, Frequency::EIGHT_KHZ);
+        for (payload, codec, clock, channels) in [
+            (sound.opus, Codec::Opus, opus, Some(2)),
+            (sound.mu_law, Codec::PCMU, telephone, None),
+            (sound.a_law, Codec::PCMA, telephone, None),
+        ] {
+            let Some(payload) = payload.map(Pt::from) else { continue };
+            let any = FormatParams::default();
+            config.codec_config().add_config(payload, None, codec, clock, channels, any);
+        }
         let mut rtc = config.build(now);
         let tcp = Candidate::builder().tcp().host(ours.tcp).tcptype(TcpType::Passive);
         for candidate in [Candidate::builder().udp().host(ours.udp).build(), tcp.build()] {
             rtc.add_local_candidate(candidate?);
         }
-        let answer = rtc.sdp_api().accept_offer(offer)?.to_sdp_string();
+        let answer = one_stream(&rtc.sdp_api().accept_offer(offer)?.to_sdp_string());
         let name = rtc.direct_api().local_ice_credentials().ufrag;
         let payload = payload.payload_type.into();
-        let peer = Self { rtc, ours, payload, mid: None, has_connected: false, candidates: 0 };
+        let peer = Self {
+            rtc,
+            ours,
+            payload,
+            pictures: Lane::default(),
+            sounds: Lane::default(),
+            has_connected: false,
+            candidates: 0,
+        };
         Ok((peer, answer, name))
     }
 
@@ -135,22 +175,34 @@ impl Peer {
         }
     }
 
-    /// A picture, in Annex B.
+    /// A picture, in Annex B, and when it was by the wall clock.
     pub(crate) fn write(
         &mut self,
-        now: Instant,
+        at: Instant,
         stamp: u64,
         picture: Vec<u8>,
     ) -> Result<(), RtcError> {
-        let Some(writer) = self.mid.and_then(|mid| self.rtc.writer(mid)) else { return Ok(()) };
+        let at = self.pictures.after(at);
+        let writer = self.pictures.mid.and_then(|mid| self.rtc.writer(mid));
+        let Some(writer) = writer else { return Ok(()) };
         // Shown as soon as it is decoded.
         let none = MediaTime::from_90khz(0);
         writer.playout_delay(none, none).write(
             self.payload,
-            now,
+            at,
             MediaTime::from_90khz(stamp),
             picture,
         )
+    }
+
+    /// A packet of sound, and when it was by the wall clock.
+    pub(crate) fn write_sound(&mut self, at: Instant, packet: Packet) -> Result<(), RtcError> {
+        let clock = Frequency::new(packet.clock_hz);
+        let at = self.sounds.after(at);
+        let writer = self.sounds.mid.and_then(|mid| self.rtc.writer(mid));
+        let (Some(writer), Some(clock)) = (writer, clock) else { return Ok(()) };
+        let time = MediaTime::new(packet.time, clock);
+        writer.write(packet.payload_type.into(), at, time, packet.data)
     }
 
     /// So much is sent, and room for so much is to be found, in bits a second.
@@ -186,7 +238,11 @@ impl Peer {
                     Said::Connected
                 }
                 Event::MediaAdded(media) if media.kind == MediaKind::Video => {
-                    self.mid.get_or_insert(media.mid);
+                    self.pictures.mid.get_or_insert(media.mid);
+                    Said::Nothing
+                }
+                Event::MediaAdded(media) => {
+                    self.sounds.mid.get_or_insert(media.mid);
                     Said::Nothing
                 }
                 Event::KeyframeRequest(_) => Said::KeyframeWanted,
@@ -201,6 +257,20 @@ impl Peer {
     }
 }
 
+/// Players keep tracks together in time that are of one stream (RFC 8830); the library makes a stream of each.
+fn one_stream(answer: &str) -> String {
+    let stream_of = |line: &str| {
+        let (stream, track) = line.strip_prefix("a=msid:")?.split_once(' ')?;
+        Some((stream.to_owned(), track.to_owned()))
+    };
+    let first = answer.lines().find_map(stream_of).map(|(stream, _)| stream);
+    let lines = answer.lines().map(|line| match (&first, stream_of(line)) {
+        (Some(stream), Some((_, track))) => format!("a=msid:{stream} {track}\r\n"),
+        _ => format!("{line}\r\n"),
+    });
+    lines.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -209,7 +279,7 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::offer::fixtures::WHOLE as OFFER;
+    use crate::offer::fixtures::{CHROMIUM_AUDIO, WHOLE as OFFER};
     use crate::session::instant;
 
     const OURS: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
@@ -221,6 +291,7 @@ mod tests {
         Peer::answer(PeerOptions {
             offer,
             payload: H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f },
+            sound: crate::offer::sound_payloads(offer),
             certificate: CERTIFICATE.get_or_init(made).clone(),
             ours: Ours { udp: OURS.into(), tcp: OURS.into() },
             now: instant(),
@@ -293,6 +364,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_at_once_stays_in_order_however_coarse_the_wall_clock_is() {
+        let (mut lane, now) = (Lane::default(), instant());
+        let earlier = now.checked_sub(Duration::from_millis(1)).unwrap();
+        assert_eq!([now, earlier, now].map(|at| lane.after(at)), [now; 3]);
+    }
+
+    #[test]
     fn the_offer_that_is_changed_below_is_a_good_one() {
         let (_, answer, ufrag) = answered(OFFER).unwrap();
         assert!(
@@ -306,12 +384,41 @@ mod tests {
         assert_eq!(candidates.len(), 2, "one for each protocol: {candidates:?}");
     }
 
+    #[test]
+    fn sound_is_answered_with_what_will_be_sent_and_belongs_to_the_pictures() {
+        let offer = OFFER.replace("BUNDLE 0", "BUNDLE 0 1");
+        let ice: String = (offer.lines())
+            .filter(|line| {
+                ["a=ice-", "a=fingerprint", "a=setup"].iter().any(|it| line.starts_with(it))
+            })
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        let offer = [&offer, CHROMIUM_AUDIO, &ice].concat();
+        let section = |answer: &str| answer.split("m=audio ").nth(1).unwrap().to_owned();
+        let (_, answer, _) = answered(&offer).unwrap();
+        let audio = section(&answer);
+        for line in ["opus/48000/2", "a=rtpmap:0 PCMU/8000", "a=rtpmap:8 PCMA/8000", "a=sendonly"] {
+            assert!(audio.contains(line), "{line} in {answer}");
+        }
+        let streams = answer.lines().filter_map(|line| line.strip_prefix("a=msid:"));
+        let mut streams: Vec<_> = streams.filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(streams.len(), 2);
+        streams.dedup();
+        assert_eq!(streams.len(), 1, "{answer}");
+
+        let (_, answer, _) =
+            answered(&offer.replace("PCM", "G72").replace("opus", "speex")).unwrap();
+        assert!(section(&answer).starts_with("0 "), "no sound that he takes: {answer}");
+        assert!(answer.contains("m=video 9"), "{answer}");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
         #[test]
         fn no_offer_panics(offer in offers()) {
             let _ = crate::offer::h264_payloads(&offer);
+            let _ = crate::offer::sound_payloads(&offer);
             let _ = answered(&offer);
         }
 

@@ -1,7 +1,7 @@
 //! Hands: one viewer, one task: units from the fan-out into the library, its datagrams into the socket.
 //!
 //! A viewer who takes less than comes waits for the socket here; behind that his queue in the fan-out leaves whole GOPs
-//! out. What does not belong here: when the GOP is sent anew ([`crate::refresh`]), RTP times ([`crate::stamp`]).
+//! out. Sound has a watch of its own, so that it goes on while the viewer goes over to other pictures. What does not belong here: when the GOP is sent anew ([`crate::refresh`]), RTP times ([`crate::stamp`], [`crate::sound`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +18,12 @@ use tokio::sync::mpsc;
 use crate::follow::Follow;
 use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
-use crate::offer::H264Payload;
+use crate::offer::{H264Payload, SoundPayloads};
 use crate::peer::{Peer, Said};
 use crate::picture::{Sets, annex_b};
 use crate::place::Place;
 use crate::refresh::Refresh;
+use crate::sound::Sound;
 use crate::stamp::Stamper;
 use crate::table::SessionId;
 
@@ -75,6 +76,8 @@ pub(crate) struct Session<N> {
     /// Of `auto`: what should be.
     pub(crate) follow: Option<Follow>,
     pub(crate) live: Live<N>,
+    /// What he is to hear, if anything.
+    pub(crate) hearing: Option<Hearing<N>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) peer: Peer,
@@ -96,6 +99,17 @@ pub(crate) struct Show {
     refresh: Refresh,
     /// The newest picture that was sent, by when it reached the recorder.
     until_utc_us: Option<i64>,
+}
+
+/// What a viewer hears.
+pub(crate) struct Hearing<N> {
+    /// The stream that it is the sound of.
+    pub(crate) source: StreamId,
+    /// Where that is, coded as he takes it.
+    pub(crate) from: Live<N>,
+    pub(crate) takes: SoundPayloads,
+    /// From the moment on at which it is sent.
+    pub(crate) sound: Option<Sound>,
 }
 
 /// The stream that he will be shown, from a keyframe on.
@@ -129,6 +143,7 @@ enum Happened<N> {
     Mail(Option<Mail>),
     Picture(Next<N>),
     Coming(Next<N>),
+    Sound(Next<N>),
     Time,
     MustEnd,
 }
@@ -151,6 +166,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         let mut heard = began;
         let mut watch: Option<Watch<N>> = None;
         let mut coming: Option<Coming<N>> = None;
+        let mut sounds: Option<Watch<N>> = None;
         loop {
             let wants = self.drain().await?;
             if !self.peer.is_alive() {
@@ -159,6 +175,13 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
             let now = self.clock.mono();
             if let Some(follow) = self.follow.as_mut().filter(|_| watch.is_none()) {
                 follow.went_over(now, self.stream.1);
+            }
+            if let Some(hearing) = self.hearing.as_mut().filter(|_| wants.has_connected)
+                && hearing.sound.is_none()
+            {
+                sounds = Some(hearing.from.listen(hearing.source.clone()).await);
+                let now_unix_us = self.clock.utc().0 * 1000;
+                hearing.sound = Some(Sound::new(hearing.takes, now_unix_us));
             }
             if (wants.has_connected && watch.is_none()) || self.show.refresh.is_due(now) {
                 // Whoever joins gets the last GOP.
@@ -185,6 +208,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 mail = self.inbox.recv() => Happened::Mail(mail),
                 next = next_of(watch.as_mut()) => Happened::Picture(next),
                 next = next_of(coming.as_mut().map(|coming| &mut coming.watch)) => Happened::Coming(next),
+                next = next_of(sounds.as_mut()) => Happened::Sound(next),
                 () = tokio::time::sleep(sleep) => Happened::Time,
                 () = &mut self.must_end => Happened::MustEnd,
             };
@@ -197,6 +221,9 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 }
                 Happened::Picture(next) => self.next(next)?,
                 Happened::Coming(next) => self.comes(next, &mut coming, &mut watch)?,
+                // Pictures say why nothing follows.
+                Happened::Sound(Next::Ended(_)) => sounds = None,
+                Happened::Sound(next) => self.hear(&next)?,
                 Happened::Time => self.peer.timeout(instant())?,
                 Happened::MustEnd => return Err(End::NotAllowed),
             }
@@ -282,6 +309,24 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         Ok(())
     }
 
+    /// Something of the stream whose sound he hears; its pictures tell the time.
+    fn hear(&mut self, next: &Next<N>) -> Result<(), End> {
+        let sound = self.hearing.as_mut().and_then(|hearing| hearing.sound.as_mut());
+        let Some(sound) = sound else { return Ok(()) };
+        match next {
+            Next::Init(parameters) => sound.begin_run(parameters.audio.as_ref()),
+            Next::Unit { unit, .. } if unit.is_picture() => sound.picture(unit),
+            Next::Unit { unit, .. } => {
+                for packet in sound.frame(unit) {
+                    let at = at(&*self.clock, packet.unix_us);
+                    self.peer.write_sound(at, packet)?;
+                }
+            }
+            Next::Skipped(_) | Next::Waiting(_) | Next::Ended(_) => {}
+        }
+        Ok(())
+    }
+
     fn picture(&mut self, live: &LiveUnit) -> Result<(), End> {
         let unit = &live.unit;
         if unit.track != Track::Video {
@@ -302,7 +347,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         if let Some(follow) = &mut self.follow {
             follow.sent(live);
         }
-        Ok(self.peer.write(instant(), stamp, picture)?)
+        Ok(self.peer.write(at(&*self.clock, stamp.unix_us), stamp.time, picture)?)
     }
 
     /// Does all that the library wants done.
@@ -368,6 +413,13 @@ async fn next_of<N>(watch: Option<&mut Watch<N>>) -> Next<N> {
     }
 }
 
+/// The library's time of a moment that is past by the wall clock: of the future it makes no reports.
+fn at(clock: &dyn Clock, unix_us: i64) -> Instant {
+    let ago = u64::try_from(clock.utc().0 * 1000 - unix_us).unwrap_or(0);
+    let now = instant();
+    now.checked_sub(Duration::from_micros(ago)).unwrap_or(now)
+}
+
 /// The library's kind of time.
 pub(crate) fn instant() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -386,7 +438,7 @@ mod tests {
 
     use super::*;
     use crate::fragment::Fragment;
-    use crate::gate::{Request, TrickleError, Whep};
+    use crate::gate::{Feeds, Request, TrickleError, Whep};
     use crate::offer::fixtures::WHOLE;
 
     /// Tells the time once, and then breaks.
@@ -433,8 +485,10 @@ mod tests {
         let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
         let whep = whep.unwrap();
         let must_end = Box::pin(std::future::pending());
-        let request = Request { stream: &stream, auto: None, offer: WHOLE, must_end };
-        let opened = whep.open(&live, [1, 2], request).await.unwrap();
+        let request =
+            Request { stream: &stream, auto: None, sub_height: None, offer: WHOLE, must_end };
+        let feeds = Feeds { live: &live, opus: &live };
+        let opened = whep.open(feeds, [1, 2], request).await.unwrap();
         let nothing = Fragment { ufrag: None, candidates: Vec::new() };
         let is_there = || whep.trickle(&opened.id, &stream, "another", &nothing);
         let gone = async {

@@ -25,38 +25,24 @@ const SET: i64 = 10 * 90_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClockSet;
 
-/// The brain.
+/// When something reached the recorder, by the media time of its run: learnt from pictures, of which each comes when it is
+/// made.
 #[derive(Debug, Default)]
-pub(crate) struct Stamper {
-    /// What is taken off, so that the library's numbers stay small: whole turns of the RTP clock.
-    base: Option<i64>,
+pub(crate) struct Offset {
     /// From media time to the wall clock; none until the run's first picture.
-    offset: Option<i64>,
-    last: Option<i64>,
-    /// What arrived before this is the past.
-    joined: i64,
+    ticks: Option<i64>,
 }
 
-const fn ticks(unix_us: i64) -> i64 {
-    unix_us / 100 * 9 + unix_us % 100 * 9 / 100
-}
-
-impl Stamper {
-    /// A run begins: its media time has nothing to do with what was before.
-    pub(crate) const fn begin_run(&mut self) {
-        self.offset = None;
+impl Offset {
+    /// A run begins, and its media time has nothing to do with what was before; or the past comes again.
+    pub(crate) const fn forget(&mut self) {
+        self.ticks = None;
     }
 
-    /// The last GOP comes now.
-    pub(crate) const fn join(&mut self, now_unix_us: i64) {
-        self.joined = ticks(now_unix_us);
-        self.offset = None;
-    }
-
-    /// The RTP time, extended to 64 bits.
-    pub(crate) fn stamp(&mut self, pts: Pts, arrived_unix_us: i64) -> Result<u64, ClockSet> {
+    /// A picture of that media time came: the wall clock's time of it, in ticks, jitter smoothed away.
+    pub(crate) fn follow(&mut self, pts: Pts, arrived_unix_us: i64) -> Result<i64, ClockSet> {
         let arrived = ticks(arrived_unix_us);
-        let offset = match self.offset {
+        let offset = match self.ticks {
             Some(offset) => {
                 let off_by = arrived - pts.0 - offset;
                 if off_by.abs() > SET {
@@ -70,8 +56,61 @@ impl Stamper {
             }
             None => arrived - pts.0,
         };
-        self.offset = Some(offset);
-        let mut at = pts.0 + offset;
+        self.ticks = Some(offset);
+        Ok(pts.0 + offset)
+    }
+
+    /// The wall clock's time of a media time, in ticks.
+    pub(crate) fn wall(&self, pts: Pts) -> Option<i64> {
+        self.ticks.map(|offset| pts.0 + offset)
+    }
+}
+
+/// A picture's two times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// The RTP time, extended to 64 bits.
+    pub(crate) time: u64,
+    /// The wall clock's, for reports that tie the tracks together.
+    pub(crate) unix_us: i64,
+}
+
+/// The brain.
+#[derive(Debug, Default)]
+pub(crate) struct Stamper {
+    /// What is taken off, so that the library's numbers stay small: whole turns of the RTP clock.
+    base: Option<i64>,
+    offset: Offset,
+    last: Option<i64>,
+    /// What arrived before this is the past.
+    joined: i64,
+}
+
+/// Of 1/90 000 s.
+const fn ticks(unix_us: i64) -> i64 {
+    unix_us / 100 * 9 + unix_us % 100 * 9 / 100
+}
+
+/// The other way round.
+pub(crate) const fn unix_us(ticks: i64) -> i64 {
+    ticks / 9 * 100 + ticks % 9 * 100 / 9
+}
+
+impl Stamper {
+    /// A run begins: its media time has nothing to do with what was before.
+    pub(crate) const fn begin_run(&mut self) {
+        self.offset.forget();
+    }
+
+    /// The last GOP comes now.
+    pub(crate) const fn join(&mut self, now_unix_us: i64) {
+        self.joined = ticks(now_unix_us);
+        self.offset.forget();
+    }
+
+    /// The times of the next picture.
+    pub(crate) fn stamp(&mut self, pts: Pts, arrived_unix_us: i64) -> Result<Stamp, ClockSet> {
+        let mut at = self.offset.follow(pts, arrived_unix_us)?;
         if at < self.joined {
             at = self.joined - (self.joined - at) / PRESSED;
         }
@@ -83,7 +122,8 @@ impl Stamper {
         }
         self.last = Some(at);
         let base = *self.base.get_or_insert(at & !0xffff_ffff);
-        u64::try_from(at - base).map_err(|_| ClockSet)
+        let time = u64::try_from(at - base).map_err(|_| ClockSet)?;
+        Ok(Stamp { time, unix_us: unix_us(at) })
     }
 }
 
@@ -106,7 +146,8 @@ mod tests {
         for picture in 0..100 {
             let arrived = NOW_US + picture * 40_000;
             let stamp = stamper.stamp(Pts(500 + picture * 3600), arrived).unwrap();
-            assert_eq!(wall(stamp), -picture * 3600);
+            assert_eq!(wall(stamp.time), -picture * 3600);
+            assert_eq!(stamp.unix_us, arrived, "and so do reports");
         }
     }
 
@@ -120,7 +161,7 @@ mod tests {
             let late_us = if picture % 10 == 0 { 20_000 } else { 0 };
             let arrived = NOW_US + picture * 40_004 + late_us;
             let stamp =
-                i64::try_from(stamper.stamp(Pts(picture * 3600), arrived).unwrap()).unwrap();
+                i64::try_from(stamper.stamp(Pts(picture * 3600), arrived).unwrap().time).unwrap();
             if let Some(last) = last {
                 let step: i64 = stamp - last;
                 assert!((3550..=3650).contains(&step), "{picture}: {step}");
@@ -139,12 +180,12 @@ mod tests {
         let stamps: Vec<i64> = (0..50)
             .map(|picture| {
                 let arrived = NOW_US - (50 - picture) * 40_000;
-                wall(stamper.stamp(Pts(picture * 3600), arrived).unwrap())
+                wall(stamper.stamp(Pts(picture * 3600), arrived).unwrap().time)
             })
             .collect();
         assert!(stamps[0] < 50 * 90, "two seconds become {} ticks", stamps[0]);
         assert!(stamps.windows(2).all(|two| two[0] > two[1]), "in order: {stamps:?}");
-        let live = wall(stamper.stamp(Pts(50 * 3600), NOW_US + 10).unwrap());
+        let live = wall(stamper.stamp(Pts(50 * 3600), NOW_US + 10).unwrap().time);
         assert!((-2..=0).contains(&live), "what comes then has its own time: {live}");
     }
 
@@ -156,7 +197,7 @@ mod tests {
         for _ in 0..3 {
             for picture in 0..50 {
                 let arrived = NOW_US - (50 - picture) * 40_000;
-                let stamp = stamper.stamp(Pts(picture * 3600), arrived).unwrap();
+                let stamp = stamper.stamp(Pts(picture * 3600), arrived).unwrap().time;
                 assert!(stamp > last, "a player throws away what is older than what it has shown");
                 last = stamp;
             }

@@ -18,7 +18,7 @@ pub use config::{Engine, RecorderConfig, RecordingMode, StreamConfig};
 pub use exit::ExitCode;
 pub use message::{ClosedSegment, LinkState, Problem, StreamHealth, ToHub, ToRecorder};
 pub use probe::{ProbeReport, ProbeRequest};
-pub use transcode::{CodedPicture, FromTranscoder, ToTranscoder};
+pub use transcode::{CodedPicture, CodedSound, FromTranscoder, ToTranscoder};
 
 /// Version of everything in this crate. Both sides are built together; a recorder of another version that is
 /// still running when a new hub starts is asked to stop and is replaced.

@@ -2,7 +2,7 @@
 //! postcard numbers the variants: append only, never reorder.
 
 use serde::{Deserialize, Serialize};
-use tarsier_types::{Dts, Pts, Ticks, VideoParameters};
+use tarsier_types::{AudioParameters, Dts, Pts, Ticks, VideoParameters};
 
 /// To the transcoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +11,10 @@ pub enum ToTranscoder {
     Parameters(VideoParameters),
     /// One picture. Payload: its data, as in [`tarsier_types::AccessUnit::data`].
     Picture(CodedPicture),
+    /// A run of sound begins.
+    SoundParameters(AudioParameters),
+    /// One frame of sound. Payload: its data.
+    Sound(CodedSound),
 }
 
 /// From the transcoder.
@@ -22,6 +26,8 @@ pub enum FromTranscoder {
     Parameters(VideoParameters),
     /// One picture, H.264. Payload as above. Decoded in the order in which they are shown.
     Picture(CodedPicture),
+    /// One packet of Opus. Payload: its data.
+    Sound(CodedSound),
 }
 
 /// All about a picture but its bytes.
@@ -37,5 +43,16 @@ pub struct CodedPicture {
     pub is_keyframe: bool,
     /// When the last byte of the camera's picture reached the recorder, microseconds since 1970: kept by whoever
     /// codes it anew.
+    pub arrived_utc_us: i64,
+}
+
+/// All about a frame of sound but its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodedSound {
+    /// Heard at.
+    pub pts: Pts,
+    /// Nominal length.
+    pub duration: Ticks,
+    /// When the last byte of the camera's sound reached the recorder, as with pictures.
     pub arrived_utc_us: i64,
 }

@@ -20,6 +20,7 @@ use crate::http::answer::{Failure, PathOf, in_time};
 use crate::http::live::AUTO;
 use crate::http::rights::{self, Caller, Holder};
 use crate::hub::Hub;
+use crate::rungs::sub_height;
 use crate::sessions::{PermitId, Refused, Wanted};
 use crate::words;
 
@@ -30,8 +31,8 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// When a viewer may ask again: pictures or a place may be there by then.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// Begins a WebRTC session (WHEP): the body is an SDP offer that wants to receive video. Candidates of the hub are all
-/// in the answer; the viewer's may follow by PATCH, and need not.
+/// Begins a WebRTC session (WHEP): the body is an SDP offer that wants to receive video, and sound if it likes: it gets
+/// the camera's G.711 or Opus as they are, and other sound as Opus. Candidates of the hub are all in the answer; the viewer's may follow by PATCH, and need not.
 #[utoipa::path(post, path = "/live/{camera}/{stream}/whep", params(
     ("camera" = String, Path, description = "Of the camera"), ("stream" = String, Path, description = "`main`, `sub`, a rung (`720p`, `480p`, `360p`), or `auto`: whichever of them the connection takes")),
     request_body(content = String, content_type = "application/sdp"), responses(
@@ -54,6 +55,7 @@ pub(crate) async fn open(
     let Asked { stream, auto } = of(&caller, &hub, &id, &stream)?;
     let offer = text(request, SDP).await?;
     let name = if auto.is_some() { AUTO } else { stream.1.name() };
+    let sub_height = sub_height(&hub, &stream.0);
     let (wanted, auto) = match auto {
         None => (Wanted::Stream(stream.clone(), Right::Live), None),
         Some(streams) => {
@@ -72,8 +74,9 @@ pub(crate) async fn open(
     let must_end = Box::pin(async move {
         permit.ended().await;
     });
-    let wanted = whep::Request { stream: &stream, auto, offer: &offer, must_end };
-    let opened = match hub.whep.open(&hub.live, chance, wanted).await {
+    let wanted = whep::Request { stream: &stream, auto, sub_height, offer: &offer, must_end };
+    let feeds = whep::Feeds { live: &hub.live, opus: &hub.opus };
+    let opened = match hub.whep.open(feeds, chance, wanted).await {
         Ok(opened) => opened,
         Err(error) => return Ok(refused(error)),
     };

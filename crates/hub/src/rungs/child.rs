@@ -25,6 +25,15 @@ pub(super) struct Transcoder {
     pub(super) output: Output,
 }
 
+/// What it is to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    /// H.264 of that size.
+    Pictures(Rung, Encoders),
+    /// Opus.
+    Sound,
+}
+
 /// Why it ended.
 pub(super) enum End {
     /// This machine cannot.
@@ -44,11 +53,18 @@ pub(super) struct Output {
 
 impl Transcoder {
     /// Starts one; it is killed when this is dropped.
-    pub(super) fn start(program: &Path, rung: Rung, encoders: Encoders) -> std::io::Result<Self> {
+    pub(super) fn start(program: &Path, work: Work) -> std::io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg("live").arg("--max-height").arg(rung.max_height().to_string());
-        if encoders == Encoders::Software {
-            command.arg("--software");
+        match work {
+            Work::Pictures(rung, encoders) => {
+                command.arg("live").arg("--max-height").arg(rung.max_height().to_string());
+                if encoders == Encoders::Software {
+                    command.arg("--software");
+                }
+            }
+            Work::Sound => {
+                command.arg("sound");
+            }
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);

@@ -38,3 +38,12 @@ pub(crate) fn no_transcoder() -> Problem {
         "Set the stream to H.264 in the camera's settings, or install FFmpeg with libx264 or OpenH264 on the computer that records.",
     )
 }
+
+/// Nor sound.
+pub(crate) fn no_opus() -> Problem {
+    problem(
+        ProblemCode::NotPlayable,
+        "This computer cannot convert the camera's sound to Opus.",
+        "Install FFmpeg with libopus on the computer that records, or set the camera's sound to G.711.",
+    )
+}

@@ -20,7 +20,8 @@ use bytes::Bytes;
 use crate::boxes::Writer;
 use crate::sps::{self, Sps};
 pub use read::{
-    aac_config_of, audio_parameters, avcc_of, hvcc_of, parameter_nals, video_parameters,
+    aac_config_of, audio_parameters, avcc_of, hvcc_of, parameter_nals, streaminfo_of,
+    video_parameters,
 };
 
 const H265_VPS: u8 = 32;
@@ -229,6 +230,8 @@ mod tests {
             told(flac(&streaminfo, 96_000, 1, 16)),
             (Codec::Flac, "flac".to_owned(), 96_000, 1)
         );
+        assert_eq!(streaminfo_of(&flac(&streaminfo, 96_000, 1, 16)), Some(&streaminfo[..]));
+        assert_eq!(streaminfo_of(&opus(2, 312, 44_100)), None, "that is no FLAC");
     }
 
     #[test]

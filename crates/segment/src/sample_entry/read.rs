@@ -81,6 +81,12 @@ pub fn aac_config_of(sample_entry: &[u8]) -> Option<&[u8]> {
     (object == OBJECT_AAC && specific.len() >= 2).then_some(specific)
 }
 
+/// The STREAMINFO of a `fLaC` box (RFC 9639 section 8.2).
+pub fn streaminfo_of(sample_entry: &[u8]) -> Option<&[u8]> {
+    let (_, body) = open(sample_entry).filter(|(kind, _)| kind == b"fLaC")?;
+    child(body.get(AUDIO_FIELDS..)?, *b"dfLa")?.get(8..8 + 34)
+}
+
 /// The parameter sets of an `avc1` or `hvc1` box as NAL units, in the order that a decoder wants them:
 /// for transports that carry them in the stream (RTP, MPEG-TS).
 pub fn parameter_nals(sample_entry: &[u8]) -> Option<Vec<&[u8]>> {
