@@ -193,9 +193,10 @@ impl Whep {
         let mut choose = auto.map(|start| Chooser::new(self.gate.clock.mono(), start));
         let (shown, payload, audio) = self.first(live, (stream, &mut choose), &offered).await?;
         let takes = sound_payloads(offer);
-        let (sound, hearing) = match takes == SoundPayloads::default() {
-            true => (takes, None),
-            false => self.hears(&feeds, (&shown, audio, sub_height), takes).await,
+        let (sound, hearing) = if takes == SoundPayloads::default() {
+            (takes, None)
+        } else {
+            self.hears(&feeds, (&shown, audio, sub_height), takes).await
         };
         let (peer, answer, ufrag) = Peer::answer(PeerOptions {
             offer,
@@ -251,7 +252,7 @@ impl Whep {
         };
         let silent = (SoundPayloads::default(), None);
         let Some(audio) = audio else { return silent };
-        let Some(route) = route(&audio, &takes) else { return silent };
+        let Some(route) = route(&audio, takes) else { return silent };
         let from = match route {
             Route::AsItIs => feeds.live,
             Route::Converted => feeds.opus,

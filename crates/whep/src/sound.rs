@@ -30,7 +30,7 @@ pub(crate) enum Route {
 }
 
 /// The route for sound of that coding; none if there is none.
-pub(crate) fn route(audio: &AudioParameters, takes: &SoundPayloads) -> Option<Route> {
+pub(crate) fn route(audio: &AudioParameters, takes: SoundPayloads) -> Option<Route> {
     let is_telephone = audio.codec == Codec::Flac
         && (audio.sample_rate_hz, audio.channels) == (G711_HZ, 1)
         && (takes.a_law.is_some() || takes.mu_law.is_some());
@@ -100,7 +100,7 @@ impl Sound {
     /// A run begins.
     pub(crate) fn begin_run(&mut self, audio: Option<&AudioParameters>) {
         self.offset.forget();
-        let as_it_is = audio.filter(|audio| route(audio, &self.takes) == Some(Route::AsItIs));
+        let as_it_is = audio.filter(|audio| route(audio, self.takes) == Some(Route::AsItIs));
         self.codec = as_it_is.map(|audio| audio.codec);
     }
 
@@ -212,15 +212,15 @@ mod tests {
 
     #[test]
     fn sound_goes_as_it_is_where_that_can_be_and_else_as_opus() {
-        assert_eq!(route(&telephone(), &ALL), Some(Route::AsItIs));
-        assert_eq!(route(&telephone(), &OPUS), Some(Route::Converted));
-        assert_eq!(route(&aac(), &ALL), Some(Route::Converted));
-        assert_eq!(route(&aac(), &G711), None, "nothing makes G.711 of it");
-        assert_eq!(route(&opus_sound(), &ALL), Some(Route::AsItIs));
-        assert_eq!(route(&opus_sound(), &G711), None);
-        assert_eq!(route(&telephone(), &SoundPayloads::default()), None);
+        assert_eq!(route(&telephone(), ALL), Some(Route::AsItIs));
+        assert_eq!(route(&telephone(), OPUS), Some(Route::Converted));
+        assert_eq!(route(&aac(), ALL), Some(Route::Converted));
+        assert_eq!(route(&aac(), G711), None, "nothing makes G.711 of it");
+        assert_eq!(route(&opus_sound(), ALL), Some(Route::AsItIs));
+        assert_eq!(route(&opus_sound(), G711), None);
+        assert_eq!(route(&telephone(), SoundPayloads::default()), None);
         let stereo = AudioParameters { channels: 2, ..telephone() };
-        assert_eq!(route(&stereo, &ALL), Some(Route::Converted), "PCMU here has one channel");
+        assert_eq!(route(&stereo, ALL), Some(Route::Converted), "PCMU here has one channel");
         assert_eq!(ALL.narrowed(&telephone(), Route::AsItIs), G711);
         assert_eq!(ALL.narrowed(&telephone(), Route::Converted), OPUS);
         assert_eq!(ALL.narrowed(&opus_sound(), Route::AsItIs), OPUS);
