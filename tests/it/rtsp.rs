@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use tarsier_demo::{DemoOptions, DemoServer};
+use tarsier_rtp::digest::Algorithm;
 use tarsier_tests::hub::{HubOptions, HubProcess, token};
 use tarsier_types::StreamKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +18,8 @@ use crate::recording::{stream, until_written};
 use crate::{camera, cameras, free_port, hub, journey};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is promised of the end of a right.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A client that speaks by hand.
 pub(crate) struct Client {
@@ -79,6 +82,11 @@ impl Client {
     /// Begins to play over this connection.
     pub(crate) async fn play(&mut self, token: &str) -> anyhow::Result<()> {
         self.described(token).await?;
+        self.play_on().await
+    }
+
+    /// The same once it was described.
+    async fn play_on(&mut self) -> anyhow::Result<()> {
         let (status, text) = self
             .ask("SETUP", "/track1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n")
             .await?;
@@ -98,6 +106,89 @@ impl Client {
                 Ok(_) => {}
             }
         }
+    }
+}
+
+/// What was given to a program: a token's name, the token, and what stands for it where tokens are too long.
+struct Login {
+    id: String,
+    token: String,
+    user: String,
+    password: String,
+}
+
+impl Login {
+    async fn given(hub: &HubProcess, cameras: &[&str]) -> anyhow::Result<Self> {
+        let new = json!({
+            "subject": "Another program", "role": "viewer", "cameras": cameras, "rights": ["live"], "ttl_seconds": 600,
+        });
+        let (status, given) = hub.call("POST", "/api/v1/tokens", Some(&new)).await?;
+        ensure!(status == 201, "{status} {given}");
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        Ok(Self {
+            id: text(&given["id"]).context("no id")?,
+            token: text(&given["token"]).context("no token")?,
+            user: text(&given["rtsp_login"]["username"]).context("no user name")?,
+            password: text(&given["rtsp_login"]["password"]).context("no password")?,
+        })
+    }
+
+    fn url(&self, server: &str, camera: &str, stream: &str) -> anyhow::Result<String> {
+        let (scheme, address) = server.split_once("://").context("no server")?;
+        Ok(format!("{scheme}://{}:{}@{address}/{camera}/{stream}", self.user, self.password))
+    }
+
+    fn basic(&self) -> String {
+        use base64::Engine as _;
+        let text = format!("{}:{}", self.user, self.password);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        format!("Authorization: Basic {encoded}\r\n")
+    }
+
+    /// Answers a challenge by the rules of RFC 7616.
+    fn answer(&self, asked: &Asked, method: &str, url: &str, count: u32) -> String {
+        let (realm, nonce) = (&asked.realm, &asked.nonce);
+        let hash = |text: String| asked.algorithm.hash(&text);
+        let secret = hash(format!("{}:{realm}:{}", self.user, self.password));
+        let what = hash(format!("{method}:{url}"));
+        let response = hash(format!("{secret}:{nonce}:{count:08x}:0a4f113b:auth:{what}"));
+        format!(
+            "Authorization: Digest username=\"{}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{url}\", algorithm={}, \
+             qop=auth, nc={count:08x}, cnonce=\"0a4f113b\", response=\"{response}\"\r\n",
+            self.user,
+            asked.algorithm.name()
+        )
+    }
+}
+
+/// One of the challenges of an answer.
+#[derive(Debug)]
+struct Asked {
+    realm: String,
+    nonce: String,
+    algorithm: Algorithm,
+    is_stale: bool,
+}
+
+impl Asked {
+    fn read(answer: &str, algorithm: Algorithm) -> anyhow::Result<Self> {
+        let name = format!("algorithm={}", algorithm.name());
+        let offers =
+            answer.lines().filter_map(|line| line.strip_prefix("WWW-Authenticate: Digest "));
+        let offer = offers.into_iter().find(|offer| offer.split(", ").any(|it| it == name));
+        let offer = offer.with_context(|| format!("{name} is not offered: {answer}"))?;
+        ensure!(offer.contains("qop=\"auth\""), "{offer}");
+        let field = |name: &str| {
+            let fields = offer.split(", ").filter_map(|field| field.split_once('='));
+            let value = fields.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+            value.map(|value| value.trim_matches('"').to_owned())
+        };
+        Ok(Self {
+            realm: field("realm").context("no realm")?,
+            nonce: field("nonce").context("no nonce")?,
+            algorithm,
+            is_stale: field("stale").is_some_and(|stale| stale == "true"),
+        })
     }
 }
 
@@ -230,26 +321,31 @@ fn sound_goes_out_beside_the_pictures() {
 }
 
 #[test]
-fn another_recorder_takes_the_token_as_password() {
+fn another_recorder_takes_user_name_and_password_or_the_token_as_password() {
     journey(async {
         let server = cameras(1).await?;
-        let (folder, hub) = hub().await?;
+        let (_folder, hub) = hub().await?;
         let id = hub.add_camera(&camera(&server, 1, "Gate")).await?;
         until_written(&hub, &id, 30).await?;
-        let token = token(folder.path(), &["--role", "viewer", "--camera", &id]).await?;
+        let login = Login::given(&hub, &[&id]).await?;
         let (_other_folder, other) = self::hub().await?;
         let mut second = json!({
             "name": "Gate, of the other",
             "main": { "url": format!("{}/{id}/main", hub.rtsp_url) },
-            "username": "anybody",
-            "password": token,
+            "username": login.user,
+            "password": login.password,
         });
         let of_other = other.add_camera(&second).await?;
         until_written(&other, &of_other, 100).await?;
-        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
-        ensure!(stream(&status, "main")?["viewers"] == 1, "it counts as a viewer: {status}");
+        second["name"] = json!("Gate, by token");
+        second["username"] = json!("anybody");
+        second["password"] = json!(login.token);
+        let of_other = other.add_camera(&second).await?;
+        until_written(&other, &of_other, 30).await?;
+        until_viewers(&hub, &id, 2).await?;
 
         second["name"] = json!("With a wrong one");
+        second["username"] = json!(login.user);
         second["password"] = json!("x.y.z");
         let refused = other.add_camera(&second).await?;
         let path = format!("/api/v1/cameras/{refused}/status");
@@ -259,6 +355,124 @@ fn another_recorder_takes_the_token_as_password() {
         let code = code.await?;
         ensure!(code == "wrong_credentials", "{code}");
         server.stop().await;
+        Ok(())
+    });
+}
+
+/// GStreamer takes so many pictures.
+async fn gstreamer(folder: &Path, source: &[&str], count: usize) -> anyhow::Result<()> {
+    let count = format!("num-buffers={count}");
+    let rest = ["!", "rtph264depay", "!", "h264parse", "!", "avdec_h264", "!", "fakesink", &count];
+    run("gst-launch-1.0", folder, &[&["-q", "rtspsrc"], source, &rest].concat()).await.map(drop)
+}
+
+#[test]
+fn ffmpeg_and_gstreamer_log_in_with_a_user_name_and_a_password() {
+    journey(async {
+        let server = cameras(1).await?;
+        let (folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Drive")).await?;
+        until_written(&hub, &id, 30).await?;
+        let login = Login::given(&hub, &[&id]).await?;
+        let url = login.url(&hub.rtsp_url, &id, "main")?;
+        for transport in ["tcp", "udp"] {
+            decode(folder.path(), transport, &url, 60).await?;
+        }
+        let location = format!("location={url}");
+        gstreamer(folder.path(), &[&location, "protocols=tcp"], 60).await?;
+        let location = format!("location={}/{id}/main", hub.rtsp_url);
+        let (user, password) = (format!("user-id={}", login.user), login.password.as_str());
+        let password = format!("user-pw={password}");
+        gstreamer(folder.path(), &[&location, &user, &password], 60).await?;
+        // A token that the hub never saw, which only Basic can show.
+        let token = token(folder.path(), &["--role", "viewer", "--camera", &id]).await?;
+        let password = format!("user-pw={token}");
+        gstreamer(folder.path(), &[&location, "user-id=anybody", &password], 60).await?;
+
+        for wrong in [url.replace(&login.password, "wrong"), url.replace(&login.user, "nobody")] {
+            let arguments = ["-v", "error", "-rtsp_transport", "tcp", "-i", &wrong];
+            let refused = run("ffprobe", folder.path(), &arguments).await;
+            let refused = refused.err().context("a wrong password opens it")?.to_string();
+            ensure!(refused.contains("401"), "{refused}");
+        }
+        server.stop().await;
+        let logs = hub.logs();
+        ensure!(!logs.contains(&login.password), "no password in the logs");
+        ensure!(!logs.contains(&token), "no token in the logs");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_password_is_proved_by_the_rules_of_digest_and_for_one_question_each() {
+    journey(async {
+        let server = cameras(2).await?;
+        let (_folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Mine")).await?;
+        let other = hub.add_camera(&camera(&server, 2, "Other")).await?;
+        until_written(&hub, &id, 30).await?;
+        let login = Login::given(&hub, &[&id]).await?;
+        let mut playing = Vec::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+            let mut client = Client::open(&hub, &id).await?;
+            let url = client.url.clone();
+            let answer = |asked: &Asked, count| login.answer(asked, "DESCRIBE", &url, count);
+            let (status, text) = client.ask("DESCRIBE", "", "").await?;
+            ensure!(status == 401, "{text}");
+            let asked = Asked::read(&text, algorithm)?;
+            ensure!(!asked.is_stale, "{text}");
+
+            let wrong = Login { password: "wrong".to_owned(), ..Login::given(&hub, &[]).await? };
+            let wrong = wrong.answer(&asked, "DESCRIBE", &url, 1);
+            let (status, text) = client.ask("DESCRIBE", "", &wrong).await?;
+            let next = Asked::read(&text, algorithm)?;
+            ensure!(status == 401 && !next.is_stale && next.nonce != asked.nonce, "{text}");
+
+            let (status, text) = client.ask("DESCRIBE", "", &answer(&asked, 2)).await?;
+            let next = Asked::read(&text, algorithm)?;
+            ensure!(status == 401 && next.is_stale, "to a question that is over: {text}");
+
+            // Another camera is another right; and what was said once is not good twice.
+            let of_other = client.url.replace(&id, &other);
+            let asks_other = login.answer(&next, "DESCRIBE", &of_other, 1);
+            let own = std::mem::replace(&mut client.url, of_other);
+            let (status, text) = client.ask("DESCRIBE", "", &asks_other).await?;
+            ensure!(status == 403 && text.contains("for other cameras"), "{text}");
+            let (status, text) = client.ask("DESCRIBE", "", &asks_other).await?;
+            let next = Asked::read(&text, algorithm)?;
+            ensure!(status == 401 && next.is_stale, "replayed: {text}");
+            client.url = own;
+
+            let good = answer(&next, 1);
+            let (status, text) = client.ask("DESCRIBE", "", &good).await?;
+            ensure!(status == 200, "{text}");
+            let mut thief = Client::open(&hub, &id).await?;
+            let (status, text) = thief.ask("DESCRIBE", "", &good).await?;
+            ensure!(status == 401 && Asked::read(&text, algorithm)?.is_stale, "overheard: {text}");
+            client.play_on().await?;
+            playing.push(client);
+        }
+        let mut client = Client::open(&hub, &id).await?;
+        let (status, text) = client.ask("DESCRIBE", "", &login.basic()).await?;
+        ensure!(status == 200, "by Basic: {text}");
+        client.play_on().await?;
+        playing.push(client);
+        until_viewers(&hub, &id, 3).await?;
+
+        let (status, _) = hub.call("DELETE", &format!("/api/v1/tokens/{}", login.id), None).await?;
+        ensure!(status == 204, "{status}");
+        for client in &mut playing {
+            tokio::time::timeout(ENDS_WITHIN, client.until_closed())
+                .await
+                .context("it goes on")??;
+        }
+        let mut client = Client::open(&hub, &id).await?;
+        let (status, text) = client.ask("DESCRIBE", "", &login.basic()).await?;
+        ensure!(status == 401, "taken back: {text}");
+        let (status, text) = client.ask("DESCRIBE", &format!("?token={}", login.token), "").await?;
+        ensure!(status == 401, "taken back: {text}");
+        server.stop().await;
+        ensure!(!hub.logs().contains(&login.password), "no password in the logs");
         Ok(())
     });
 }
@@ -275,7 +489,7 @@ fn whoever_may_not_watch_is_told_why() {
         let mut client = Client::open(&hub, &id).await?;
         let (status, text) = client.ask("DESCRIBE", "", "").await?;
         ensure!(
-            status == 401 && text.contains("WWW-Authenticate: Basic realm=\"Tarsier\""),
+            status == 401 && text.contains("WWW-Authenticate: Basic realm=\"Tarsier\","),
             "{text}"
         );
         let (status, text) = client.ask("DESCRIBE", "?token=a.b.c", "").await?;

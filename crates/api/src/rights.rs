@@ -83,6 +83,18 @@ pub struct Session {
     pub expires_utc_ms: i64,
     /// The token (only when one was asked for by POST).
     pub token: Option<String>,
+    /// The same for programs that read RTSP and know user names and passwords alone (only when it was made to be handed on).
+    #[serde(default)]
+    pub rtsp_login: Option<RtspLogin>,
+}
+
+/// A user name and a password that open by RTSP what a token opens that was handed on, for as long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct RtspLogin {
+    /// The beginning of the token's `id`.
+    pub username: String,
+    /// Made of what the token says, by the hub's key.
+    pub password: String,
 }
 
 /// `POST /api/v1/session/stream`: a token for one camera's pictures and for nothing else.
@@ -147,4 +159,7 @@ pub struct TokenItem {
     pub used_utc_ms: Option<i64>,
     /// What goes on under it now: live streams, questions that wait, streams of events.
     pub running: u32,
+    /// It has a user name and a password for RTSP, which `POST /api/v1/tokens/{id}/rtsp-login` tells.
+    #[serde(default)]
+    pub has_rtsp_login: bool,
 }

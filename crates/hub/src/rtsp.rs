@@ -3,17 +3,19 @@
 //! Without it the hub is whole for everybody but other programs: when its port is taken, that is said, and the rest goes
 //! on.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tarsier_api::problem::{Problem, ProblemCode};
-use tarsier_api::rights::Right;
+use tarsier_api::rights::{Claims, Right};
 use tarsier_api::system::RtspServer;
-use tarsier_rtsp::{Admitted, Door, Refused, Rtsp, Why};
+use tarsier_rtsp::{Admitted, Door, Refused, Rtsp, Shown, Verdict, Why};
 
 use crate::http::rights::Caller;
 use crate::hub::Hub;
 use crate::sessions::Wanted;
+use crate::tokens::TokenError;
 use crate::words;
 
 /// Starts the server, if its address is free.
@@ -46,15 +48,58 @@ impl HubDoor {
     }
 }
 
+impl HubDoor {
+    /// What that opens, if it opens anything now.
+    fn holder(&self, shown: &Shown) -> Result<Claims, Refused> {
+        let sessions = &self.hub.sessions;
+        let held = match shown {
+            Shown::Nothing => Err(TokenError::Missing),
+            Shown::Token(token) => sessions.check(token),
+            Shown::Password { user, password } => match sessions.check(password) {
+                Err(TokenError::Forged) => sessions
+                    // Hashes are compared in the same time, whatever they are.
+                    .find(user, |it| {
+                        blake3::hash(it.as_bytes()) == blake3::hash(password.as_bytes())
+                    })
+                    .and_then(|claims| sessions.show(&claims).map(|()| claims)),
+                checked => checked,
+            },
+            Shown::Answer(answer) => {
+                let is_stale = Cell::new(false);
+                let found = sessions.find(answer.user(), |known| {
+                    let verdict = answer.verdict(known);
+                    is_stale.set(verdict == Verdict::Stale);
+                    verdict != Verdict::Wrong
+                });
+                match found {
+                    Ok(_) if is_stale.get() => {
+                        let words = sentences(&words::stale_answer());
+                        return Err(Refused { why: Why::Stale, words });
+                    }
+                    found => found.and_then(|claims| sessions.show(&claims).map(|()| claims)),
+                }
+            }
+        };
+        held.map_err(|why| {
+            let told = refused(&words::refused(why.into()));
+            match (why, shown) {
+                (TokenError::NoUser, Shown::Answer(_)) => Refused { why: Why::Unknown, ..told },
+                _ => told,
+            }
+        })
+    }
+}
+
 impl Door<Problem> for HubDoor {
-    fn admit(&self, token: &str, camera: &str, stream: &str) -> Result<Admitted, Refused> {
-        let caller = Caller::of(&self.hub, token).map_err(|it| refused(&it.into_problem()))?;
+    fn admit(&self, shown: &Shown, camera: &str, stream: &str) -> Result<Admitted, Refused> {
+        let claims = self.holder(shown)?;
+        let caller = Caller::holding(claims);
         let (camera, stream) = caller
             .stream(&self.hub, (camera, stream), Right::Live)
             .map_err(|it| refused(&it.into_problem()))?;
         let stream = (camera.id.clone(), stream.into());
         let wanted = Wanted::Stream(stream.clone(), Right::Live);
-        let permit = self.hub.sessions.admit(token, wanted);
+        let permit = self.hub.sessions.admit_holder(&caller.claims, wanted);
         let permit = permit.map_err(|why| refused(&words::refused(why)))?;
         let ended = async move {
             permit.ended().await;

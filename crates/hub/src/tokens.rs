@@ -1,4 +1,7 @@
-//! Tokens: JWT (RFC 7519), HS256, under a key derived from `secret.key`.
+//! Tokens: JWT (RFC 7519), HS256, under a key derived from `secret.key`; and passwords, for programs that know no tokens.
+//!
+//! A password is made of all that a token says, by another such key: it is stored nowhere, can be told again at any time, and
+//! is another one for other rights.
 //!
 //! What does not belong here: which tokens are revoked and what ends with them ([`crate::sessions`]), which route asks for
 //! which right ([`crate::http`]).
@@ -7,7 +10,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use tarsier_api::camera::Stream;
-use tarsier_api::rights::{Claims, Right, Role};
+use tarsier_api::rights::{Claims, Right, Role, RtspLogin};
 use tarsier_types::UtcMs;
 
 use crate::secrets::random_bytes;
@@ -20,11 +23,16 @@ pub(crate) const FOR_A_STREAM: Duration = Duration::from_secs(5 * 60);
 pub(crate) const LONGEST: Duration = Duration::from_secs(315_360_000);
 /// Of a token's name: 128 bits in hexadecimal.
 const ID_CHARS: usize = 32;
+/// FFmpeg keeps 127 characters of user name and password; people may have to type them.
+const USER_CHARS: usize = 12;
+/// 96 bits in hexadecimal: whoever overhears an answer to a challenge guesses in vain.
+const PASSWORD_CHARS: usize = 24;
 
 /// Signs, and reads what was signed.
 pub(crate) struct Tokens {
     signing: EncodingKey,
     checking: DecodingKey,
+    passwords: [u8; 32],
 }
 
 /// What a token gives, and to whom.
@@ -59,13 +67,21 @@ pub(crate) enum TokenError {
     /// Somebody took it back.
     #[error("the token was revoked")]
     Revoked,
+    /// There is such a user, with another password.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// No token was handed on that goes by that name.
+    #[error("there is no such user")]
+    NoUser,
 }
 
 impl Tokens {
     /// From the bytes of `secret.key`.
     pub(crate) fn new(secret_key: &[u8; 32]) -> Self {
         let key = blake3::derive_key("tarsier 2026 api tokens", secret_key);
-        Self { signing: EncodingKey::from_secret(&key), checking: DecodingKey::from_secret(&key) }
+        let passwords = blake3::derive_key("tarsier 2026 rtsp passwords", secret_key);
+        let (signing, checking) = (EncodingKey::from_secret(&key), DecodingKey::from_secret(&key));
+        Self { signing, checking, passwords }
     }
 
     /// A new token with these rights from now on.
@@ -95,9 +111,23 @@ impl Tokens {
         let seconds = i64::try_from(lifetime.min(LONGEST).as_secs()).unwrap_or_default();
         let exp = iat.saturating_add(seconds).min(claims.until.unwrap_or(i64::MAX));
         let claims = Claims { iat, exp, ..claims };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
-            .expect("plain claims can be signed with a secret");
-        (token, claims)
+        (self.sign(&claims), claims)
+    }
+
+    /// The token that says that: the same each time.
+    pub(crate) fn sign(&self, claims: &Claims) -> String {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing)
+            .expect("plain claims can be signed with a secret")
+    }
+
+    /// User name and password that stand for a token of that name.
+    pub(crate) fn login(&self, claims: &Claims) -> RtspLogin {
+        let said = serde_json::to_vec(claims).expect("names and numbers are JSON");
+        let password = blake3::keyed_hash(&self.passwords, &said).to_hex();
+        RtspLogin {
+            username: claims.jti.chars().take(USER_CHARS).collect(),
+            password: password.as_str()[..PASSWORD_CHARS].to_owned(),
+        }
     }
 
     /// What the token says, if it is ours and has not expired.
@@ -203,6 +233,22 @@ mod tests {
         assert_eq!((renewed.exp, &renewed.jti), (claims.exp, &claims.jti));
         assert!(tokens.check(&token, later).is_ok());
         assert_eq!(tokens.check(&token, NOW.plus_millis(60_000)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_password_is_the_same_each_time_and_another_for_other_rights() {
+        let tokens = Tokens::new(&[1; 32]);
+        let (token, claims) = tokens.give(Grant::everything("ha"), NOW, Duration::from_secs(60));
+        let login = tokens.login(&claims);
+        let kept: Claims = serde_json::from_str(&serde_json::to_string(&claims).unwrap()).unwrap();
+        assert_eq!(tokens.login(&kept), login, "it can be told again");
+        assert_eq!(tokens.sign(&kept), token, "and so can the token");
+        assert_eq!((login.username.len(), login.password.len()), (USER_CHARS, PASSWORD_CHARS));
+        assert!(claims.jti.starts_with(&login.username));
+        let wider = Claims { exp: claims.exp + 1, ..claims.clone() };
+        assert_ne!(tokens.login(&wider).password, login.password, "for longer");
+        let other = Tokens::new(&[2; 32]);
+        assert_ne!(other.login(&claims).password, login.password, "of another hub");
     }
 
     #[test]

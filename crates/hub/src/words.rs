@@ -16,7 +16,7 @@ use tarsier_supervise::{Breach, Manner};
 use tarsier_types::{CameraUrl, CameraUrlError, UtcMs};
 use tarsier_wire::Problem as Cause;
 
-pub(crate) use self::rights::{must_end, refused};
+pub(crate) use self::rights::{must_end, refused, stale_answer};
 pub(crate) use self::rungs::{no_opus, no_transcoder, too_many_transcoders, transcoder_failed};
 pub(crate) use self::webrtc::{no_pictures_yet, no_webrtc, too_many_viewers};
 

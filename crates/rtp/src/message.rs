@@ -24,6 +24,12 @@ impl Request {
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
+
+    /// The last of that name: some clients leave there what they said before.
+    pub fn last_header(&self, name: &str) -> Option<&str> {
+        let mut named = self.headers.iter().rev();
+        named.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
 }
 
 /// What stands at the front of the received bytes.

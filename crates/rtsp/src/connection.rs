@@ -208,7 +208,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
     /// Finds out what an answer depends on, and answers.
     async fn answer(&mut self, request: &Request) -> Answer {
         if let Some(question) = self.io.conversation.question(request) {
-            match self.io.door.admit(&question.token, &question.camera, &question.stream) {
+            match self.io.door.admit(&question.shown, &question.camera, &question.stream) {
                 Ok(Admitted { stream, ended }) => {
                     self.right = ended;
                     self.io.conversation.admitted(question, stream);

@@ -1,6 +1,6 @@
 //! Brain: one connection's state machine: what each request is answered, and the session that grows out of it.
 //!
-//! A connection has at most one session, which ends with it. A token is judged once for a connection and a stream: clients
+//! A connection has at most one session, which ends with it. A right is judged once for a connection and a stream: clients
 //! show it with DESCRIBE, and few repeat it. What does not belong here: who may watch (`door`), sockets, when a silent
 //! client is given up (`patience`).
 
@@ -10,24 +10,36 @@ use tarsier_live::fanout::StreamId;
 use tarsier_rtp::message::{Request, Response, Status};
 use tarsier_rtp::transport::{Wanted, choose};
 
+use crate::challenge::{Challenges, Offer};
 use crate::description::{Description, NotCarried};
-use crate::door::{Refused, Why};
+use crate::door::{Refused, Shown, Why};
 use crate::patience::{Stage, TIMEOUT_SECONDS};
 use crate::sdp;
 use crate::sender::{Origin, Outlet, Sender};
-use crate::target::{Target, control, locate, token};
+use crate::target::{Target, control, locate};
 
 const PUBLIC: &str =
     "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
-/// Basic alone: of Digest we would have to know the tokens that we gave out.
-const CHALLENGE: &str = "Basic realm=\"Tarsier\", charset=\"UTF-8\"";
-/// A client asks without a token first, then with one; a person may mistype it.
+/// A client asks with nothing first, then with a password; a person may mistype it.
 const REFUSALS: u8 = 8;
+
+/// Who else can read what goes over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Whoever is between both ends.
+    Open,
+    /// Nobody: it does not leave the machine.
+    Local,
+    /// Nobody: TLS. What goes beside it, as datagrams, everybody.
+    Tls,
+}
 
 /// The random numbers of a connection, and the address at which the client reached us.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) session: String,
+    pub(crate) seed: u128,
+    pub(crate) line: Line,
     pub(crate) origins: [Origin; 2],
     pub(crate) local: IpAddr,
 }
@@ -37,7 +49,13 @@ pub(crate) struct Opened {
 pub(crate) struct Question {
     pub(crate) camera: String,
     pub(crate) stream: String,
-    pub(crate) token: String,
+    pub(crate) shown: Shown,
+}
+
+impl Question {
+    fn is_about(&self, target: Target<'_>) -> bool {
+        (self.camera.as_str(), self.stream.as_str()) == (target.camera, target.stream)
+    }
 }
 
 /// What to do about a request.
@@ -103,29 +121,31 @@ pub(crate) struct Conversation {
     opened: Opened,
     guest: Option<Guest>,
     session: Option<Session>,
+    challenges: Challenges,
     refusals: u8,
 }
 
 impl Conversation {
     /// A connection that was just opened.
     pub(crate) const fn new(opened: Opened) -> Self {
-        Self { opened, guest: None, session: None, refusals: 0 }
+        let challenges = Challenges::new(opened.seed);
+        Self { opened, guest: None, session: None, challenges, refusals: 0 }
     }
 
     /// Whether the door must be asked first.
-    pub(crate) fn question(&self, request: &Request) -> Option<Question> {
+    pub(crate) fn question(&mut self, request: &Request) -> Option<Question> {
         let target = self.target(request)?;
-        let question = |token: String| Question {
+        let shown = self.challenges.shown(request, target);
+        let shown = shown.or_else(|| target.token().map(Shown::Token));
+        let guest = self.guest.as_ref().map(|guest| &guest.question);
+        let is_known = guest
+            .filter(|it| it.is_about(target))
+            .is_some_and(|known| shown.as_ref().is_none_or(|shown| shown.is_of_same(&known.shown)));
+        (!is_known).then(|| Question {
             camera: target.camera.to_owned(),
             stream: target.stream.to_owned(),
-            token,
-        };
-        match (token(request, target), &self.guest) {
-            (Some(token), Some(guest)) if guest.question == question(token.clone()) => None,
-            (Some(token), _) => Some(question(token)),
-            (None, Some(guest)) if guest.question == question(guest.question.token.clone()) => None,
-            (None, _) => Some(question(String::new())),
-        }
+            shown: shown.unwrap_or(Shown::Nothing),
+        })
     }
 
     /// What a request is about, if it is one that needs a right.
@@ -146,14 +166,24 @@ impl Conversation {
         self.guest = None;
         self.refusals = self.refusals.saturating_add(1);
         let response = match refused.why {
-            Why::Unauthorized => {
-                told(Status::Unauthorized, &refused.words).with("WWW-Authenticate", CHALLENGE)
+            Why::Unauthorized => self.unauthorized(refused, Offer::Anything),
+            Why::Stale => self.unauthorized(refused, Offer::Again),
+            // Basic shows a password to whoever can read it: asked for where nobody else can.
+            Why::Unknown if self.opened.line == Line::Open => {
+                self.unauthorized(refused, Offer::Anything)
             }
+            Why::Unknown => self.unauthorized(refused, Offer::Token),
             Why::Forbidden => told(Status::Forbidden, &refused.words),
             Why::NotFound => told(Status::NotFound, &refused.words),
         };
         let then = if self.refusals >= REFUSALS { Then::Close } else { Then::GoOn };
         Answer { response, then }
+    }
+
+    fn unauthorized(&mut self, refused: &Refused, offer: Offer) -> Response {
+        let begin = told(Status::Unauthorized, &refused.words);
+        let offers = self.challenges.next(offer);
+        offers.into_iter().fold(begin, |response, it| response.with("WWW-Authenticate", it))
     }
 
     /// Of which stream the present parameters must be known first. Each DESCRIBE asks anew.
@@ -193,6 +223,7 @@ impl Conversation {
     pub(crate) fn wants_ports(&self, request: &Request) -> bool {
         request.method == "SETUP"
             && self.guest.is_some()
+            && self.opened.line != Line::Tls
             && request
                 .header("Transport")
                 .and_then(choose)
@@ -266,9 +297,7 @@ impl Conversation {
     }
 
     fn is_about(&self, target: Target<'_>) -> bool {
-        self.guest.as_ref().is_some_and(|Guest { question, .. }| {
-            (question.camera.as_str(), question.stream.as_str()) == (target.camera, target.stream)
-        })
+        self.guest.as_ref().is_some_and(|guest| guest.question.is_about(target))
     }
 
     fn set_up(&mut self, request: &Request, ports: Option<(u16, u16)>) -> Answer {

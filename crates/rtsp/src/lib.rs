@@ -4,10 +4,11 @@
 //! listener --TCP--> connection (one task a client) <--units-- tarsier_live::Watch
 //!                     conversation: what a request is answered    sender: units to RTP, times, reports
 //! ```
-//! Words: [`door`], [`target`], [`description`], [`sdp`]. Brains: [`conversation`] is a session's state machine, [`sender`]
-//! gives packets their times, [`patience`] says when a client is given up. Hands: [`server`] listens, [`connection`] is
-//! one client. What does not belong here: whose token is good (that is behind the [`Door`]), packets (`tarsier_rtp`).
+//! Words: [`door`], [`target`], [`description`], [`sdp`]. Brains: [`conversation`] is a session's state machine, [`challenge`] asks
+//! who somebody is, [`sender`] gives packets their times, [`patience`] says when a client is given up. Hands: [`server`] listens, [`connection`] is
+//! one client. What does not belong here: whose token or password is good (that is behind the [`Door`]), packets (`tarsier_rtp`).
 
+mod challenge;
 mod connection;
 mod conversation;
 mod description;
@@ -19,5 +20,5 @@ mod sender;
 mod server;
 mod target;
 
-pub use door::{Admitted, Door, Ended, Refused, Why};
+pub use door::{Admitted, Answer, Door, Ended, Refused, Shown, Verdict, Why};
 pub use server::{MAX_CONNECTIONS, Rtsp};

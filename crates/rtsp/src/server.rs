@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::connection::Connection;
-use crate::conversation::{Conversation, Opened};
+use crate::conversation::{Conversation, Line, Opened};
 use crate::door::Door;
 use crate::sender::Origin;
 
@@ -128,11 +128,14 @@ fn open<N>(shared: &Shared<N>, stream: TcpStream, peer: SocketAddr) -> io::Resul
     let origin =
         || Origin { ssrc: rand::random(), sequence: rand::random(), timestamp: rand::random() };
     let session = format!("{:032X}", rand::random::<u128>());
+    let line = if peer.ip().is_loopback() { Line::Local } else { Line::Open };
+    let opened =
+        Opened { session, seed: rand::random(), line, origins: [origin(), origin()], local };
     Ok(Connection {
         stream,
         peer: peer.ip(),
         local,
-        conversation: Conversation::new(Opened { session, origins: [origin(), origin()], local }),
+        conversation: Conversation::new(opened),
         door: Arc::clone(&shared.door),
         live: shared.live.clone(),
         clock: Arc::clone(&shared.clock),

@@ -1,9 +1,5 @@
 //! Words: what a request names, `rtsp://host/garden/main/track1`, and the token that it carries.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use tarsier_rtp::message::Request;
-
 /// A stream, a track of it if the URI goes that far, and the token if it stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
@@ -37,29 +33,21 @@ pub(crate) fn locate(uri: &str) -> Option<Target<'_>> {
     parts.next().is_none().then_some(Target { camera, stream, track, token })
 }
 
-/// The token of a request: the password of Basic (RFC 7617) with any user name, else `?token=`.
-pub(crate) fn token(request: &Request, target: Target<'_>) -> Option<String> {
-    password(request).or_else(|| target.token.map(str::to_owned))
-}
+impl Target<'_> {
+    /// The token that stands in the URI.
+    pub(crate) fn token(&self) -> Option<String> {
+        self.token.map(str::to_owned)
+    }
 
-fn password(request: &Request) -> Option<String> {
-    let (scheme, encoded) = request.header("Authorization")?.split_once(' ')?;
-    let decoded = STANDARD.decode(encoded.trim()).ok()?;
-    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    scheme.eq_ignore_ascii_case("Basic").then(|| password.to_owned())
+    /// Whether both name the same stream, or tracks of it.
+    pub(crate) fn is_of(&self, other: Target<'_>) -> bool {
+        (self.camera, self.stream) == (other.camera, other.stream)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use tarsier_rtp::message::{Incoming, parse};
-
     use super::*;
-
-    fn token_of(uri: &str, header: &str) -> Option<String> {
-        let text = format!("DESCRIBE {uri} RTSP/1.0\r\nCSeq: 1\r\n{header}\r\n\r\n");
-        let Ok(Incoming::Request(request, _)) = parse(text.as_bytes()) else { panic!("not read") };
-        token(&request, locate(&request.uri).unwrap())
-    }
 
     #[test]
     fn a_uri_names_a_stream_or_nothing() {
@@ -85,18 +73,8 @@ mod tests {
             "rtsp://h/garden/main?x=1&token=a.b.c/track1",
             "rtsp://h/garden/main/track1?token=a.b.c&y=2",
         ] {
-            assert_eq!(token_of(uri, "").as_deref(), Some("a.b.c"), "{uri}");
+            assert_eq!(locate(uri).unwrap().token().as_deref(), Some("a.b.c"), "{uri}");
         }
-        assert_eq!(token_of("rtsp://h/garden/main", ""), None);
-    }
-
-    #[test]
-    fn the_password_of_any_user_is_a_token() {
-        // any:a.b:c
-        let header = "Authorization: Basic YW55OmEuYjpj";
-        assert_eq!(token_of("rtsp://h/garden/main?token=x", header).as_deref(), Some("a.b:c"));
-        for bad in ["Basic", "Basic ???", "Basic YQ==", "Bearer YW55OmE="] {
-            assert_eq!(token_of("/garden/main", &format!("Authorization: {bad}")), None, "{bad}");
-        }
+        assert_eq!(locate("rtsp://h/garden/main").unwrap().token(), None);
     }
 }

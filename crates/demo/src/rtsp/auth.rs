@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use md5::{Digest as _, Md5};
+use tarsier_rtp::digest::{Algorithm, Answer};
 use tarsier_rtp::message::Request;
 use tarsier_types::Credentials;
 
@@ -36,18 +36,16 @@ impl Gate {
                 (!right).then(|| format!("Basic realm=\"{REALM}\""))
             }
             AuthScheme::Digest => {
-                let fields = scheme.eq_ignore_ascii_case("Digest").then(|| Fields::read(rest));
+                let answer = Answer::read(header).filter(|answer| {
+                    answer.algorithm == Algorithm::Md5
+                        && answer.realm == REALM
+                        && answer.username == credentials.username
+                        && answer.proves(credentials.password.expose(), &request.method)
+                });
+                let is_fresh = answer.as_ref().is_some_and(|answer| answer.nonce == self.nonce);
                 // Right for another nonce: the client need not ask its user again (RFC 2617 section 3.2.1).
-                let stale = fields.as_ref().is_some_and(|fields| {
-                    let right = fields.are_right(credentials, &request.method);
-                    right && fields.find("nonce") != Some(self.nonce.as_str())
-                });
-                let right = fields.is_some_and(|fields| {
-                    fields.find("nonce") == Some(self.nonce.as_str())
-                        && fields.are_right(credentials, &request.method)
-                });
-                let more = if stale { ", stale=true" } else { "" };
-                (!right).then(|| {
+                let more = if answer.is_some() { ", stale=true" } else { "" };
+                (!is_fresh).then(|| {
                     format!(
                         "Digest realm=\"{REALM}\", nonce=\"{}\", algorithm=MD5{more}",
                         self.nonce
@@ -61,58 +59,6 @@ impl Gate {
 fn basic_is_right(credentials: &Credentials, encoded: &str) -> bool {
     let expected = format!("{}:{}", credentials.username, credentials.password.expose());
     STANDARD.decode(encoded).is_ok_and(|given| given == expected.as_bytes())
-}
-
-/// `name="value", name=value` of the header `Authorization`.
-struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    fn read(text: &str) -> Self {
-        let mut fields = Vec::new();
-        let mut rest = text.trim();
-        while let Some((name, behind)) = rest.split_once('=') {
-            let (value, behind) = match behind.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-                None => behind.split_at(behind.find(',').unwrap_or(behind.len())),
-            };
-            fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-            rest = behind.trim_start().strip_prefix(',').unwrap_or("").trim_start();
-        }
-        Self(fields)
-    }
-
-    fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The response fits its own nonce. The URI is taken as the client says it: cameras do not compare it.
-    fn are_right(&self, credentials: &Credentials, method: &str) -> bool {
-        let (Some(nonce), Some(uri), Some(response)) =
-            (self.find("nonce"), self.find("uri"), self.find("response"))
-        else {
-            return false;
-        };
-        let user = self.find("username") == Some(credentials.username.as_str());
-        let secret =
-            md5_hex(&format!("{}:{REALM}:{}", credentials.username, credentials.password.expose()));
-        let asked = md5_hex(&format!("{method}:{uri}"));
-        let expected = match (self.find("qop"), self.find("nc"), self.find("cnonce")) {
-            (Some(qop), Some(count), Some(client)) => {
-                md5_hex(&format!("{secret}:{nonce}:{count}:{client}:{qop}:{asked}"))
-            }
-            _ => md5_hex(&format!("{secret}:{nonce}:{asked}")),
-        };
-        user && response.eq_ignore_ascii_case(&expected)
-    }
-}
-
-fn md5_hex(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(32);
-    for byte in Md5::digest(text.as_bytes()) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
 }
 
 #[cfg(test)]

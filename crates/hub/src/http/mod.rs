@@ -106,6 +106,7 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(session::for_a_stream))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::rtsp_login))
         .routes(routes!(events::stream))
         .routes(routes!(live::mse))
         .routes(routes!(hls::streams))

@@ -82,5 +82,6 @@ pub(crate) fn session(claims: Claims, token: Option<String>) -> Session {
         issued_utc_ms: iat.saturating_mul(1000),
         expires_utc_ms,
         token,
+        rtsp_login: None,
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use tarsier_api::Page;
 use tarsier_api::problem::{Problem, ProblemCode};
-use tarsier_api::rights::{NewToken, Session, TokenItem};
+use tarsier_api::rights::{NewToken, RtspLogin, Session, TokenItem};
 use tarsier_types::CameraId;
 
 use crate::http::answer::{Body, Failure, PathOf};
@@ -71,7 +71,31 @@ pub(crate) async fn create(
         )
     });
     let (token, claims) = given?;
-    Ok((StatusCode::CREATED, Json(session(claims, Some(token)))))
+    let rtsp_login = hub.sessions.login(&claims.jti).map(|(login, _)| login);
+    Ok((StatusCode::CREATED, Json(Session { rtsp_login, ..session(claims, Some(token)) })))
+}
+
+/// Tells the user name and the password for RTSP of a token that was handed on: the same as when it was made.
+#[utoipa::path(post, path = "/api/v1/tokens/{id}/rtsp-login", params(
+    ("id" = String, Path, description = "The `id` of the token")), responses(
+    (status = 200, body = RtspLogin, description = "Good for as long as the token"),
+    (status = 401, body = Problem, description = "No token, or not a good one"),
+    (status = 403, body = Problem, description = "Not an administrator"),
+    (status = 404, body = Problem, description = "None of that name was handed on and is good for live pictures still")))]
+pub(crate) async fn rtsp_login(
+    State(hub): State<Arc<Hub>>,
+    _admin: Admin,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<RtspLogin>, Failure> {
+    let (login, claims) = hub.sessions.login(&id).ok_or_else(|| {
+        words::problem(
+            ProblemCode::NotFound,
+            "There is no user name and no password for RTSP under that name.",
+            "What was given may have been taken back or have ended; or it is for footage alone.",
+        )
+    })?;
+    tracing::info!(id, subject = claims.sub, "a password for RTSP was shown again");
+    Ok(Json(login))
 }
 
 /// Takes a token back, with all that was renewed or made of it: what goes on under it ends now, on every transport, and it

@@ -1,8 +1,9 @@
 //! Hands: `DATA/given.json`, what the tokens say that were handed on (`POST /api/v1/tokens`): without it, nobody would find
 //! one again that was not used yet, to take it back.
 //!
-//! No token is in it, only its words. It lets nobody in and keeps nobody out: if it is lost, tokens are listed once they
-//! are used.
+//! No token and no password is in it, only what they are made of, with the key. Whoever changes it makes other passwords of
+//! them, which nobody knows. If it is lost, tokens are listed once they are used, and user names and passwords for RTSP, which
+//! are looked up in it, are good for nothing.
 
 use std::fs;
 use std::io;

@@ -18,7 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tarsier_api::rights::{Claims, TokenItem};
+use tarsier_api::rights::{Claims, Right, RtspLogin, TokenItem};
 use tarsier_live::LiveStream;
 use tarsier_live::fanout::StreamId;
 use tarsier_types::{Clock, SystemClock};
@@ -32,7 +32,7 @@ pub(crate) use self::scope::{
     OutOfScope, Wanted, covers, covers_all_else, covers_camera, covers_stream, may_see,
 };
 use crate::secrets::random_bytes;
-use crate::tokens::{Grant, TokenError, Tokens};
+use crate::tokens::{Grant, TokenError, Tokens, expires};
 
 /// A permit is looked at again after so long at the latest: the wall clock may be set meanwhile, and what has expired must
 /// end within 5 s.
@@ -47,6 +47,11 @@ pub(crate) enum Refused {
     Scope(#[from] OutOfScope),
     #[error("there is no such session")]
     NoSession,
+}
+
+/// Whether there is anything that a token opens by RTSP.
+fn has_login(claims: &Claims) -> bool {
+    claims.rights.as_ref().is_none_or(|rights| rights.contains(&Right::Live))
 }
 
 /// A handle; all of them are the same judge.
@@ -116,28 +121,73 @@ impl Sessions {
         self.shared.tokens.renew(claims, self.shared.clock.utc(), lifetime)
     }
 
-    /// What a token says, if it is good now.
-    pub(crate) fn check(&self, token: &str) -> Result<Claims, TokenError> {
+    /// User name and password for RTSP of what was handed on under that name.
+    pub(crate) fn login(&self, id: &str) -> Option<(RtspLogin, Claims)> {
+        let claims = self.given().into_iter().find(|claims| claims.jti == id)?;
+        has_login(&claims).then(|| (self.shared.tokens.login(&claims), claims))
+    }
+
+    /// What the token says whose user name and password somebody knows; or that he knows himself, by any name.
+    /// `knows` is whether he knows a text.
+    pub(crate) fn find(
+        &self,
+        user: &str,
+        knows: impl Fn(&str) -> bool,
+    ) -> Result<Claims, TokenError> {
+        let (tokens, given) = (&self.shared.tokens, self.given());
+        let mut refused = TokenError::NoUser;
+        for claims in given.iter().filter(|claims| has_login(claims)) {
+            let login = tokens.login(claims);
+            if login.username == user {
+                if knows(&login.password) {
+                    return Ok(claims.clone());
+                }
+                refused = TokenError::WrongPassword;
+            }
+        }
+        given.into_iter().find(|claims| knows(&tokens.sign(claims))).ok_or(refused)
+    }
+
+    fn given(&self) -> Vec<Claims> {
+        let (now, roll) = (self.shared.clock.utc(), self.shared.roll());
+        roll.given().good(now).filter(|claims| !roll.is_revoked(claims)).cloned().collect()
+    }
+
+    /// Somebody has shown that he is the holder of that. It may be over since it was found.
+    pub(crate) fn show(&self, claims: &Claims) -> Result<(), TokenError> {
         let now = self.shared.clock.utc();
-        let claims = self.shared.tokens.check(token, now)?;
         let mut roll = self.shared.roll();
-        if roll.is_revoked(&claims) {
+        if roll.is_revoked(claims) {
             return Err(TokenError::Revoked);
         }
-        roll.used(now, &claims);
+        if expires(claims) <= now {
+            return Err(TokenError::Expired);
+        }
+        roll.used(now, claims);
+        Ok(())
+    }
+
+    /// What a token says, if it is good now.
+    pub(crate) fn check(&self, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.shared.tokens.check(token, self.shared.clock.utc())?;
+        self.show(&claims)?;
         Ok(claims)
     }
 
     /// Lets something begin, if the token is good for it.
     pub(crate) fn admit(&self, token: &str, wanted: Wanted) -> Result<Permit, Refused> {
-        let claims = self.check(token)?;
-        covers(&claims, &wanted)?;
+        self.admit_holder(&self.check(token)?, wanted)
+    }
+
+    /// The same for whoever has shown what he holds.
+    pub(crate) fn admit_holder(&self, claims: &Claims, wanted: Wanted) -> Result<Permit, Refused> {
+        covers(claims, &wanted)?;
         let id = PermitId(u128::from_be_bytes(random_bytes()));
         let mut roll = self.shared.roll();
-        if roll.is_revoked(&claims) {
+        if roll.is_revoked(claims) {
             return Err(TokenError::Revoked.into());
         }
-        roll.admit(id, wanted, &claims);
+        roll.admit(id, wanted, claims);
         Ok(Permit { id, shared: Arc::clone(&self.shared) })
     }
 

@@ -10,10 +10,10 @@ use tarsier_live::LiveStream;
 use tarsier_live::fanout::StreamId;
 use tarsier_types::UtcMs;
 
-use super::Refused;
 use super::given::Given;
 use super::revoked::Revoked;
 use super::scope::{Wanted, covers};
+use super::{Refused, has_login};
 use crate::tokens::expires;
 
 /// Tokens that are remembered as used; beyond that, the one that was not used for longest is forgotten.
@@ -185,12 +185,15 @@ impl Roll {
     /// used last.
     pub(crate) fn known(&self, now: UtcMs) -> Vec<TokenItem> {
         // What is made of a given token is narrower than it: its own words are shown.
-        let given = self.given.good(now).map(|claims| (claims, self.used_at(claims)));
+        let given = self.given.good(now).map(|claims| TokenItem {
+            has_rtsp_login: has_login(claims),
+            ..self.item(claims, self.used_at(claims))
+        });
         let ids: HashSet<&str> = self.given.good(now).map(|claims| claims.jti.as_str()).collect();
         let good = self.used.values().filter(|used| expires(&used.claims) > now);
         let others = good.filter(|used| !ids.contains(used.claims.jti.as_str()));
-        let others = others.map(|used| (&used.claims, Some(used.at)));
-        let mut items: Vec<_> = given.chain(others).map(|(it, at)| self.item(it, at)).collect();
+        let others = others.map(|used| self.item(&used.claims, Some(used.at)));
+        let mut items: Vec<_> = given.chain(others).collect();
         let order = |it: &TokenItem| {
             let moment = it.used_utc_ms.unwrap_or(it.issued_utc_ms);
             (it.used_utc_ms.is_some(), std::cmp::Reverse(moment), it.id.clone())
@@ -219,6 +222,7 @@ impl Roll {
             is_renewable,
             used_utc_ms: used.map(|at| at.0),
             running: running.try_into().unwrap_or(u32::MAX),
+            has_rtsp_login: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use tarsier_api::camera::Stream;
 use tarsier_api::rights::Right;
 use tarsier_live::LiveInput;
 use tarsier_live::fanout::StreamId;
-use tarsier_rtsp::{Door as _, Why};
+use tarsier_rtsp::{Door as _, Shown, Why};
 
 use super::rights::routes;
 use super::*;
@@ -18,8 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How one asks for pictures or news.
 enum Door {
     Http(Method, &'static str),
-    /// Over RTSP.
+    /// Over RTSP, in the URL.
     Rtsp,
+    /// Over RTSP, as password.
+    RtspPassword,
 }
 
 /// What the way in names, and so what a token is held against.
@@ -55,6 +57,7 @@ fn transports() -> Vec<(Door, Names, Option<Right>)> {
         (http(Method::GET, "/api/v1/cameras/garden/sub/still.jpg"), Names::Stream, playback),
         (http(Method::GET, "/api/v1/events"), Names::Nothing, None),
         (Door::Rtsp, Names::Stream, live),
+        (Door::RtspPassword, Names::Stream, live),
     ]
 }
 
@@ -81,11 +84,19 @@ impl Running {
                     _ => Said::In,
                 }
             }
-            Door::Rtsp => match HubDoor::new(&self.hub).admit(token, "garden", "sub") {
-                Err(refused) if refused.why == Why::Unauthorized => Said::Unauthorized,
-                Err(refused) if refused.why == Why::Forbidden => Said::Forbidden,
-                _ => Said::In,
-            },
+            Door::Rtsp => self.try_rtsp(&Shown::Token(token.to_owned())),
+            Door::RtspPassword => {
+                let (user, password) = ("anybody".to_owned(), token.to_owned());
+                self.try_rtsp(&Shown::Password { user, password })
+            }
+        }
+    }
+
+    fn try_rtsp(&self, shown: &Shown) -> Said {
+        match HubDoor::new(&self.hub).admit(shown, "garden", "sub") {
+            Err(refused) if refused.why == Why::Unauthorized => Said::Unauthorized,
+            Err(refused) if refused.why == Why::Forbidden => Said::Forbidden,
+            _ => Said::In,
         }
     }
 
@@ -142,6 +153,7 @@ async fn every_transport_refuses_what_a_token_does_not_give() {
             let door_name = match &door {
                 Door::Http(method, path) => format!("{method} {path}"),
                 Door::Rtsp => "RTSP".to_owned(),
+                Door::RtspPassword => "RTSP, as password".to_owned(),
             };
             let said = running.try_door(&door, token).await;
             assert_eq!(said, expected, "{door_name} with a token {what}");
@@ -276,6 +288,12 @@ async fn tokens_are_made_listed_and_taken_back_by_administrators() {
         list["items"].as_array().unwrap().iter().find(|item| item["id"] == id).cloned()
     };
     let item = listed().await.expect("it can be taken back before anybody used it");
+    assert_eq!(item["has_rtsp_login"], true, "{item}");
+    assert!(!item.to_string().contains("password"), "the list tells no passwords: {item}");
+    let login_path = format!("/api/v1/tokens/{id}/rtsp-login");
+    let login = running.admin(Method::POST, &login_path, None).await;
+    assert_eq!(login.status, StatusCode::OK, "{}", login.text());
+    assert_eq!(login.json(), made["rtsp_login"], "the same as when it was made");
     assert_eq!((&item["used_utc_ms"], &item["is_renewable"]), (&json!(null), &json!(false)));
     assert_eq!(item["expires_utc_ms"], made["expires_utc_ms"]);
     let permit = running.hub.sessions.admit(token, Wanted::Stream(sub(), Right::Live)).unwrap();
@@ -290,6 +308,8 @@ async fn tokens_are_made_listed_and_taken_back_by_administrators() {
     }
     assert_eq!(running.hub.sessions.check(token).unwrap_err(), TokenError::Revoked);
     assert_eq!(listed().await, None);
+    let login = running.admin(Method::POST, &login_path, None).await;
+    login.assert_problem(StatusCode::NOT_FOUND, "not_found", "it was taken back");
     for (field, wrong, status, code) in [
         ("ttl_seconds", json!(0), StatusCode::BAD_REQUEST, "bad_request"),
         ("ttl_seconds", json!(315_360_001), StatusCode::BAD_REQUEST, "bad_request"),
@@ -330,6 +350,13 @@ async fn a_token_that_was_handed_on_is_found_again_by_the_next_hub() {
     let kept = std::fs::read_to_string(running.dir.path().join("given.json")).unwrap();
     for made in &made {
         assert!(!kept.contains(made["token"].as_str().unwrap()), "no token is in the list");
+        let password = made["rtsp_login"]["password"].as_str().unwrap();
+        assert!(!kept.contains(password), "no password is in the list");
+    }
+    for (made, expected) in made.iter().zip([true, false]) {
+        let login = next.login(made["id"].as_str().unwrap());
+        let is_known = login.is_some_and(|(login, _)| json!(login) == made["rtsp_login"]);
+        assert_eq!(is_known, expected, "the next hub knows the password of what is good still");
     }
 }
 

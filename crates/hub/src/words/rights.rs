@@ -24,6 +24,11 @@ pub(crate) fn refused(why: Refused) -> Problem {
             "The token is not of this Tarsier.",
             "Get one by tarsierd token with the same --data-dir.",
         ),
+        // Which of the two is wrong is nobody's business.
+        Refused::Token(TokenError::WrongPassword | TokenError::NoUser) => unauthorized(
+            "The user name or the password is wrong.",
+            "They may have ended or been taken back; look at Who may watch.",
+        ),
         Refused::Scope(OutOfScope::Camera) => forbidden("The token is for other cameras."),
         Refused::Scope(OutOfScope::Stream) => {
             forbidden("The token is for another stream of the camera.")
@@ -35,6 +40,15 @@ pub(crate) fn refused(why: Refused) -> Problem {
             "It may have ended by itself; begin a new one.",
         ),
     }
+}
+
+/// An answer to a challenge that is over: asked again, he may be let in.
+pub(crate) fn stale_answer() -> Problem {
+    problem(
+        ProblemCode::Unauthorized,
+        "That answers another question.",
+        "A program that knows the password asks again by itself.",
+    )
 }
 
 /// What went on must end. `camera` is its name.

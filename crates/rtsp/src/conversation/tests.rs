@@ -17,6 +17,8 @@ fn request(method: &str, uri: &str, headers: &str) -> Request {
 fn conversation() -> Conversation {
     Conversation::new(Opened {
         session: "ABCD".to_owned(),
+        seed: 7,
+        line: Line::Local,
         origins: [Origin::default(); 2],
         local: [127, 0, 0, 1].into(),
     })
@@ -54,7 +56,7 @@ fn nothing_is_told_to_whoever_was_not_let_in() {
         let request =
             request(method, &format!("{URI}/track1"), "Transport: RTP/AVP;client_port=5000-5001");
         let question = conversation.question(&request).unwrap();
-        assert_eq!((question.camera.as_str(), question.token.as_str()), ("garden", ""));
+        assert_eq!((question.camera.as_str(), question.shown), ("garden", Shown::Nothing));
         assert_eq!(conversation.undescribed(&request), None);
         assert!(!conversation.wants_ports(&request), "no ports for strangers");
         assert_eq!(conversation.handle(&request, None).response.status, Status::NotFound);
@@ -64,30 +66,89 @@ fn nothing_is_told_to_whoever_was_not_let_in() {
     assert_eq!(conversation.stage(), Stage::Stranger);
 }
 
-#[test]
-fn a_client_that_guesses_tokens_is_put_out() {
-    let mut conversation = conversation();
-    let refused = Refused { why: Why::Unauthorized, words: "A token is needed.".to_owned() };
-    let first = conversation.refused(&refused);
-    assert_eq!(first.response.status, Status::Unauthorized);
-    assert_eq!(first.response.body, "A token is needed.");
-    assert!(first.response.headers.contains(&("WWW-Authenticate", CHALLENGE.to_owned())));
-    for _ in 2..REFUSALS {
-        assert_eq!(conversation.refused(&refused).then, Then::GoOn);
-    }
-    assert_eq!(conversation.refused(&refused).then, Then::Close);
+fn refused(why: Why) -> Refused {
+    Refused { why, words: "A token is needed.".to_owned() }
+}
+
+/// What a refused client is offered.
+fn offers(answer: &Answer) -> Vec<&str> {
+    let headers = answer.response.headers.iter().filter(|(name, _)| *name == "WWW-Authenticate");
+    headers.map(|(_, offer)| offer.as_str()).collect()
 }
 
 #[test]
-fn a_token_is_judged_once_for_a_stream_and_again_if_it_is_another() {
-    let conversation = guest();
-    let asked = |uri: &str| conversation.question(&request("SETUP", uri, ""));
+fn a_client_that_guesses_is_put_out() {
+    let mut conversation = conversation();
+    let first = conversation.refused(&refused(Why::Unauthorized));
+    assert_eq!(first.response.status, Status::Unauthorized);
+    assert_eq!(first.response.body, "A token is needed.");
+    let [sha, md5, basic] = offers(&first)[..] else { panic!("{first:?}") };
+    assert!(sha.contains("SHA-256") && md5.contains("MD5") && basic.starts_with("Basic "));
+    for why in [Why::Stale, Why::Unknown].into_iter().cycle().take(usize::from(REFUSALS) - 2) {
+        assert_eq!(conversation.refused(&refused(why)).then, Then::GoOn);
+    }
+    assert_eq!(conversation.refused(&refused(Why::Unauthorized)).then, Then::Close);
+}
+
+#[test]
+fn whoever_nobody_knows_may_show_a_token_where_nobody_else_reads_it() {
+    for (line, expected) in [(Line::Local, 1), (Line::Tls, 1), (Line::Open, 3)] {
+        let mut conversation = Conversation::new(Opened { line, ..conversation().opened });
+        let answer = conversation.refused(&refused(Why::Unknown));
+        assert_eq!(offers(&answer).len(), expected, "{line:?}: {answer:?}");
+        assert!(offers(&answer).last().unwrap().starts_with("Basic "), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_right_is_judged_once_for_a_stream_and_again_if_it_is_another() {
+    let mut conversation = guest();
+    let mut asked = |uri: &str| conversation.question(&request("SETUP", uri, ""));
     assert_eq!(asked(&format!("{URI}/track1")), None, "clients do not repeat it");
     assert_eq!(asked(&format!("{URI}/track1?token=t")), None, "the same");
-    assert_eq!(asked(&format!("{URI}?token=u/track1")).unwrap().token, "u");
+    let other = asked(&format!("{URI}?token=u/track1")).unwrap();
+    assert_eq!(other.shown, Shown::Token("u".to_owned()));
     let other = asked("rtsp://h/gate/main/track1").unwrap();
-    assert_eq!((other.camera.as_str(), other.token.as_str()), ("gate", ""), "another camera");
+    assert_eq!((other.camera.as_str(), other.shown), ("gate", Shown::Nothing), "another camera");
     assert!(asked("rtsp://h/garden/sub/track1").is_some(), "another stream");
+}
+
+#[test]
+fn who_knows_his_password_is_judged_once_however_often_he_says_so() {
+    let mut conversation = conversation();
+    let answer = conversation.refused(&refused(Why::Unauthorized));
+    let nonce = offers(&answer)[1].split("nonce=\"").nth(1).unwrap().split('"').next().unwrap();
+    let header = |user: &str, count: u8| {
+        format!(
+            "Authorization: Digest username=\"{user}\", realm=\"Tarsier\", nonce=\"{nonce}\", uri=\"{URI}/\", \
+             qop=auth, nc=0000000{count}, cnonce=\"x\", response=\"{}\"",
+            "0".repeat(32)
+        )
+    };
+    let mut ask =
+        |method, user, count| conversation.question(&request(method, URI, &header(user, count)));
+    let question = ask("DESCRIBE", "me", 1).unwrap();
+    let Shown::Answer(shown) = &question.shown else { panic!("{question:?}") };
+    assert_eq!((shown.user(), shown.is_fresh), ("me", true));
+    conversation.admitted(question, stream());
+    let mut ask =
+        |method, user, count| conversation.question(&request(method, URI, &header(user, count)));
+    assert_eq!(ask("SETUP", "me", 2), None, "he is in");
+    let other = ask("SETUP", "you", 3).unwrap();
+    assert!(matches!(&other.shown, Shown::Answer(shown) if shown.is_fresh), "{other:?}");
+    let replayed = ask("SETUP", "you", 3).unwrap();
+    assert!(matches!(&replayed.shown, Shown::Answer(shown) if !shown.is_fresh), "{replayed:?}");
+}
+
+#[test]
+fn nothing_goes_beside_tls() {
+    let mut conversation = Conversation::new(Opened { line: Line::Tls, ..guest().opened });
+    let question = conversation.question(&request("DESCRIBE", &format!("{URI}?token=t"), ""));
+    conversation.admitted(question.unwrap(), stream());
+    assert_eq!(conversation.described(Ok(description(&aac()))), None);
+    let datagrams = set_up(&mut conversation, "track1", "RTP/AVP;unicast;client_port=5000-5001");
+    assert_eq!(datagrams.response.status, Status::UnsupportedTransport, "everybody could read it");
+    assert_eq!(set_up(&mut conversation, "track1", "RTP/AVP/TCP").response.status, Status::Ok);
 }
 
 #[test]
@@ -156,8 +217,12 @@ fn a_stream_that_rtp_does_not_carry_is_refused_by_name() {
 /// Answers as the hands do, where `t` is the one good token; whether somebody was let in now.
 fn answered(conversation: &mut Conversation, request: &Request, ports: Option<(u16, u16)>) -> bool {
     let mut is_let_in = false;
+    let is_good = |shown: &Shown| match shown {
+        Shown::Token(token) | Shown::Password { password: token, .. } => token == "t",
+        Shown::Nothing | Shown::Answer(_) => false,
+    };
     let answer = match conversation.question(request) {
-        Some(question) if question.token != "t" => {
+        Some(question) if !is_good(&question.shown) => {
             let words = "No.".to_owned();
             conversation.refused(&Refused { why: Why::Unauthorized, words })
         }
@@ -203,6 +268,12 @@ fn whole_sessions() -> Vec<Vec<u8>> {
             "/track2?token=t",
             "Transport: RTP/AVP/TCP;unicast\r\nAuthorization: Basic YTp0\r\n",
         ),
+        (
+            "DESCRIBE",
+            "",
+            "Authorization: Digest username=\"a\", realm=\"Tarsier\", nonce=\"b\", uri=\"/garden/main\", qop=auth, \
+             nc=00000001, cnonce=\"c\", response=\"00000000000000000000000000000000\"\r\n",
+        ),
         ("PLAY", "/", "Session: ABCD;timeout=60\r\n$\x01\0\x01a"),
         ("PAUSE", "", "Session: ABCD\r\n"),
         ("GET_PARAMETER", "", "Session: ABCD\r\nContent-Length: 2\r\n\r\nab"),
@@ -247,7 +318,7 @@ proptest::proptest! {
             "(rtsp://h/garden/(main|sub)(/track[0-3])?(.token=[tu])?|[!-~]{0,30})/?",
             "(Transport: (RTP/AVP|RTP/AVP/TCP|[!-~]{0,9})(;(unicast|interleaved|client_port)(=[0-9]{0,6}(-[0-9]{0,6})?)?){0,3})?",
             "(Session: (ABCD)?[ -~]{0,4})?",
-            "((Accept|Authorization|Range|Scale): [ -~]{0,20})?",
+            "((Accept|Range|Scale): [ -~]{0,20}|Authorization: (Digest |Basic )?[ -~]{0,60})?",
         ), 1..12),
         ports in proptest::prelude::any::<Option<(u16, u16)>>(),
     ) {

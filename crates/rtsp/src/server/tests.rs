@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::description::fixtures::video;
-use crate::door::{Admitted, Refused, Why};
+use crate::door::{Admitted, Refused, Shown, Why};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,8 +25,8 @@ struct Sesame {
 }
 
 impl Door<&'static str> for Sesame {
-    fn admit(&self, token: &str, _camera: &str, _stream: &str) -> Result<Admitted, Refused> {
-        if token != "open" {
+    fn admit(&self, shown: &Shown, _camera: &str, _stream: &str) -> Result<Admitted, Refused> {
+        if *shown != Shown::Token("open".to_owned()) {
             return Err(Refused { why: Why::Unauthorized, words: "Say the word.".to_owned() });
         }
         let end = self.end.lock().unwrap().take();

@@ -50,4 +50,8 @@ used_utc_ms: number | null,
 /**
  * What goes on under it now: live streams, questions that wait, streams of events.
  */
-running: number, };
+running: number, 
+/**
+ * It has a user name and a password for RTSP, which `POST /api/v1/tokens/{id}/rtsp-login` tells.
+ */
+has_rtsp_login: boolean, };
