@@ -153,7 +153,7 @@ mod tests {
             demo_cameras: 0,
             open_alerts: 0,
             alerts_muted_until_utc_ms: None,
-            rtsp: RtspServer { url: None, problem: None },
+            rtsp: RtspServer::default(),
         }
     }
 

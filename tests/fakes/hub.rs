@@ -21,6 +21,8 @@ pub struct HubOptions {
     pub port: u16,
     /// Where its RTSP server listens; a free port if not said.
     pub rtsp_listen: Option<String>,
+    /// Where its RTSPS server listens; a free port if not said.
+    pub rtsps_listen: Option<String>,
     /// Environment variables of the hub, and so of its recorders.
     pub environment: Vec<(String, String)>,
 }
@@ -34,6 +36,8 @@ pub struct HubProcess {
     pub url: String,
     /// `rtsp://127.0.0.1:PORT`; empty if there is no RTSP server.
     pub rtsp_url: String,
+    /// `rtsps://127.0.0.1:PORT`; empty if there is no RTSPS server.
+    pub rtsps_url: String,
     /// An admin's token, good for a day: clocks are put forward under a hub.
     pub token: String,
     client: reqwest::Client,
@@ -66,6 +70,7 @@ impl HubProcess {
             .arg(data_dir)
             .args(["--listen", &format!("127.0.0.1:{}", options.port)])
             .args(["--rtsp-listen", options.rtsp_listen.as_deref().unwrap_or("127.0.0.1:0")])
+            .args(["--rtsps-listen", options.rtsps_listen.as_deref().unwrap_or("127.0.0.1:0")])
             .args(&options.arguments)
             .envs(options.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -90,6 +95,7 @@ impl HubProcess {
         let ready: Value = serde_json::from_str(&line).context("the ready line")?;
         let url = ready["url"].as_str().context("no url in the ready line")?.to_owned();
         let rtsp_url = ready["rtsp_url"].as_str().unwrap_or_default().to_owned();
+        let rtsps_url = ready["rtsps_url"].as_str().unwrap_or_default().to_owned();
         // Read on, so that the hub never writes to a closed pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let token =
@@ -99,6 +105,7 @@ impl HubProcess {
             data_dir: data_dir.to_owned(),
             url,
             rtsp_url,
+            rtsps_url,
             token,
             client: reqwest::Client::new(),
         })

@@ -13,6 +13,7 @@ use tarsier_tests::hub::{HubOptions, HubProcess, token};
 use tarsier_types::StreamKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 
 use crate::recording::{stream, until_written};
 use crate::{camera, cameras, free_port, hub, journey};
@@ -31,11 +32,16 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn open(hub: &HubProcess, camera: &str) -> anyhow::Result<Self> {
-        let address = hub.rtsp_url.strip_prefix("rtsp://").context("no RTSP server")?.parse()?;
+        Self::connect(&hub.rtsp_url, &format!("{camera}/main")).await
+    }
+
+    /// To any of its servers.
+    async fn connect(server: &str, path: &str) -> anyhow::Result<Self> {
+        let address = server.split("://").nth(1).context("no RTSP server")?.parse()?;
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(16 << 10)?;
         let socket = socket.connect(address).await?;
-        Ok(Self { socket, url: format!("{}/{camera}/main", hub.rtsp_url), received: Vec::new() })
+        Ok(Self { socket, url: format!("{server}/{path}"), received: Vec::new() })
     }
 
     async fn say(&mut self, method: &str, rest: &str, headers: &str) -> anyhow::Result<()> {
@@ -96,6 +102,11 @@ impl Client {
         self.say("PLAY", "", &format!("Session: {session}\r\n")).await
     }
 
+    /// Reads all that comes, in a task of its own, until the server closes.
+    fn watching(mut self) -> JoinHandle<anyhow::Result<()>> {
+        tokio::spawn(async move { self.until_closed().await })
+    }
+
     /// Reads until the server closes, however it does.
     pub(crate) async fn until_closed(&mut self) -> anyhow::Result<()> {
         loop {
@@ -110,15 +121,15 @@ impl Client {
 }
 
 /// What was given to a program: a token's name, the token, and what stands for it where tokens are too long.
-struct Login {
-    id: String,
-    token: String,
+pub(crate) struct Login {
+    pub(crate) id: String,
+    pub(crate) token: String,
     user: String,
-    password: String,
+    pub(crate) password: String,
 }
 
 impl Login {
-    async fn given(hub: &HubProcess, cameras: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) async fn given(hub: &HubProcess, cameras: &[&str]) -> anyhow::Result<Self> {
         let new = json!({
             "subject": "Another program", "role": "viewer", "cameras": cameras, "rights": ["live"], "ttl_seconds": 600,
         });
@@ -143,6 +154,22 @@ impl Login {
         let text = format!("{}:{}", self.user, self.password);
         let encoded = base64::engine::general_purpose::STANDARD.encode(text);
         format!("Authorization: Basic {encoded}\r\n")
+    }
+
+    /// Begins to watch by Digest, and takes the first bytes.
+    pub(crate) async fn play_by_digest(
+        &self,
+        hub: &HubProcess,
+        camera: &str,
+    ) -> anyhow::Result<()> {
+        let mut client = Client::open(hub, camera).await?;
+        let (_, text) = client.ask("DESCRIBE", "", "").await?;
+        let asked = Asked::read(&text, Algorithm::Sha256)?;
+        let answer = self.answer(&asked, "DESCRIBE", &client.url, 1);
+        let (status, text) = client.ask("DESCRIBE", "", &answer).await?;
+        ensure!(status == 200, "{text}");
+        client.play_on().await?;
+        client.read().await.map(drop)
     }
 
     /// Answers a challenge by the rules of RFC 7616.
@@ -404,6 +431,66 @@ fn ffmpeg_and_gstreamer_log_in_with_a_user_name_and_a_password() {
 }
 
 #[test]
+fn over_tls_programs_play_and_the_hub_stays_the_same() {
+    journey(async {
+        let server = cameras(1).await?;
+        let (folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Drive")).await?;
+        until_written(&hub, &id, 30).await?;
+        let login = Login::given(&hub, &[&id]).await?;
+        let mut silent = Client::connect(&hub.rtsps_url, "").await?;
+        let mut plain = Client::connect(&hub.rtsps_url, &format!("{id}/main")).await?;
+        plain.say("DESCRIBE", "", &login.basic()).await?;
+        plain.until_closed().await.context("RTSP without TLS")?;
+
+        let url = login.url(&hub.rtsps_url, &id, "main")?;
+        decode(folder.path(), "tcp", &url, 60).await?;
+        let location = format!("location={url}");
+        let strict = gstreamer(folder.path(), &[&location], 60).await;
+        ensure!(strict.is_err(), "nobody vouches for the hub's own certificate");
+        // It asks for UDP first, which nobody encrypts, and takes TCP when that is refused.
+        gstreamer(folder.path(), &[&location, "tls-validation-flags=0"], 60).await?;
+        silent.until_closed().await.context("a client that says nothing")?;
+
+        let certificate = async |hub: &HubProcess| -> anyhow::Result<serde_json::Value> {
+            Ok(hub.get("/api/v1/system").await?["rtsp"]["certificate"].clone())
+        };
+        let shown = certificate(&hub).await?;
+        ensure!(shown["is_own"] == true, "{shown}");
+        let fingerprint = shown["fingerprint_sha256"].clone();
+        ensure!(fingerprint.as_str().is_some_and(|it| it.len() == 95), "{shown}");
+        ensure!(!hub.logs().contains(&login.password), "no password in the logs");
+        hub.stop().await?;
+
+        let hub = HubProcess::start(folder.path(), &HubOptions::default()).await?;
+        ensure!(certificate(&hub).await?["fingerprint_sha256"] == fingerprint, "it is kept");
+        let url = login.url(&hub.rtsps_url, &id, "main")?;
+        until_written(&hub, &id, 30).await?;
+        decode(folder.path(), "tcp", &url, 30).await.context("the password is the same, too")?;
+
+        let other = tempfile::tempdir()?;
+        let files = ["rtsps.crt", "rtsps.key"].map(|name| folder.path().join(name));
+        let [given, key] = files.map(|path| path.to_string_lossy().into_owned());
+        let arguments = |certificate: &str| {
+            ["--rtsps-cert", certificate, "--rtsps-key", &key].map(str::to_owned).to_vec()
+        };
+        let options = HubOptions { arguments: arguments(&given), ..HubOptions::default() };
+        let second = HubProcess::start(other.path(), &options).await?;
+        let shown = certificate(&second).await?;
+        ensure!(shown["fingerprint_sha256"] == fingerprint && shown["is_own"] == false, "{shown}");
+        second.stop().await?;
+        let options = HubOptions { arguments: arguments("nothing.crt"), ..HubOptions::default() };
+        let without = HubProcess::start(other.path(), &options).await?;
+        let rtsp = without.get("/api/v1/system").await?["rtsp"].clone();
+        let problem = rtsp["tls_problem"].as_str().context("nothing is said")?;
+        ensure!(problem.contains("nothing.crt") && rtsp["tls_url"].is_null(), "{rtsp}");
+        ensure!(!without.rtsp_url.is_empty(), "RTSP without TLS goes on");
+        server.stop().await;
+        Ok(())
+    });
+}
+
+#[test]
 fn a_password_is_proved_by_the_rules_of_digest_and_for_one_question_each() {
     journey(async {
         let server = cameras(2).await?;
@@ -450,21 +537,20 @@ fn a_password_is_proved_by_the_rules_of_digest_and_for_one_question_each() {
             let (status, text) = thief.ask("DESCRIBE", "", &good).await?;
             ensure!(status == 401 && Asked::read(&text, algorithm)?.is_stale, "overheard: {text}");
             client.play_on().await?;
-            playing.push(client);
+            playing.push(client.watching());
         }
         let mut client = Client::open(&hub, &id).await?;
         let (status, text) = client.ask("DESCRIBE", "", &login.basic()).await?;
         ensure!(status == 200, "by Basic: {text}");
         client.play_on().await?;
-        playing.push(client);
+        playing.push(client.watching());
         until_viewers(&hub, &id, 3).await?;
 
         let (status, _) = hub.call("DELETE", &format!("/api/v1/tokens/{}", login.id), None).await?;
         ensure!(status == 204, "{status}");
-        for client in &mut playing {
-            tokio::time::timeout(ENDS_WITHIN, client.until_closed())
-                .await
-                .context("it goes on")??;
+        let over = tokio::time::timeout(ENDS_WITHIN, futures::future::try_join_all(playing)).await;
+        for closed in over.context("it goes on")?? {
+            closed?;
         }
         let mut client = Client::open(&hub, &id).await?;
         let (status, text) = client.ask("DESCRIBE", "", &login.basic()).await?;
@@ -602,12 +688,19 @@ fn a_hub_whose_rtsp_port_is_taken_goes_on_without_and_says_so() {
         let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = taken.local_addr()?.to_string();
         let folder = tempfile::tempdir()?;
-        let options = HubOptions { rtsp_listen: Some(address.clone()), ..HubOptions::default() };
+        let taken_too = Some(address.clone());
+        let options = HubOptions {
+            rtsp_listen: taken_too.clone(),
+            rtsps_listen: taken_too,
+            ..HubOptions::default()
+        };
         let hub = HubProcess::start(folder.path(), &options).await?;
-        ensure!(hub.rtsp_url.is_empty(), "{}", hub.rtsp_url);
+        ensure!(hub.rtsp_url.is_empty() && hub.rtsps_url.is_empty(), "{}", hub.rtsp_url);
         let rtsp = hub.get("/api/v1/system").await?["rtsp"].clone();
         let Some(problem) = rtsp["problem"].as_str() else { bail!("nothing is said: {rtsp}") };
         ensure!(problem.contains(&address) && rtsp["url"].is_null(), "{rtsp}");
+        let problem = rtsp["tls_problem"].as_str().unwrap_or_default();
+        ensure!(problem.contains(&address) && rtsp["tls_url"].is_null(), "{rtsp}");
         hub.until_logged("there is no RTSP server", Duration::from_secs(20)).await?;
         Ok(())
     });

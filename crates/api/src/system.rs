@@ -61,6 +61,27 @@ pub struct RtspServer {
     pub url: Option<String>,
     /// Why there is none, and what to do about it.
     pub problem: Option<String>,
+    /// The same over TLS: `rtsps://127.0.0.1:8322`.
+    #[serde(default)]
+    pub tls_url: Option<String>,
+    /// Why there is none, and what to do about it.
+    #[serde(default)]
+    pub tls_problem: Option<String>,
+    /// What shows over TLS that it is this hub.
+    #[serde(default)]
+    pub certificate: Option<Certificate>,
+}
+
+/// By which a server shows who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct Certificate {
+    /// SHA-256 of it, as programs show it: pairs of hexadecimal digits with colons between them.
+    pub fingerprint_sha256: String,
+    /// Good until then.
+    #[ts(type = "number")]
+    pub until_utc_ms: i64,
+    /// The hub made it for itself: nobody vouches for it, and it is made anew before it ends.
+    pub is_own: bool,
 }
 
 /// `GET /api/v1/storage`.

@@ -32,9 +32,8 @@ pub(crate) struct Serve {
     /// Address to answer at. Only loopback addresses are taken: there is no TLS yet.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = loopback)]
     pub(crate) listen: SocketAddr,
-    /// Address at which other programs get live streams by RTSP; the token is the password. Only loopback addresses.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554", value_parser = loopback)]
-    pub(crate) rtsp_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) rtsp: RtspListen,
     /// Start so many demo cameras inside the hub, and add them unless they are there.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     pub(crate) demo: Option<u16>,
@@ -44,6 +43,27 @@ pub(crate) struct Serve {
     /// Folder of tarsier-recorder and tarsier-transcoder, if they are not beside this program.
     #[arg(long, value_name = "DIR", env = "TARSIER_PROGRAMS")]
     pub(crate) programs: Option<PathBuf>,
+}
+
+/// Where other programs get live streams.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RtspListen {
+    /// Address at which other programs on this machine get live streams by RTSP. Only loopback addresses.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554", value_parser = loopback)]
+    pub(crate) rtsp_listen: SocketAddr,
+    /// The same for programs on other machines, without TLS: whoever is in the network may read the pictures.
+    #[arg(long, value_name = "ADDR", conflicts_with = "rtsp_listen")]
+    pub(crate) rtsp_listen_unencrypted: Option<SocketAddr>,
+    /// Address for RTSPS, RTSP over TLS; 0.0.0.0:8322 for programs on other machines. (RTSPS's own port, 322, is
+    /// root's.)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8322")]
+    pub(crate) rtsps_listen: SocketAddr,
+    /// Certificate for RTSPS and those that vouch for it, PEM, instead of one that Tarsier makes for itself.
+    #[arg(long, value_name = "FILE", requires = "rtsps_key")]
+    pub(crate) rtsps_cert: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    #[arg(long, value_name = "FILE", requires = "rtsps_cert")]
+    pub(crate) rtsps_key: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -5,6 +5,7 @@
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
 //! DATA/revoked.json 0600; tokens that are good for nothing any more
 //! DATA/given.json   0600; what the tokens say that were handed on
+//! DATA/rtsps.key    0600; of DATA/rtsps.crt, the hub's own certificate
 //! DATA/cameras.json 0600; what a new index is given if that one is lost
 //! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity, locks.json its locks,
 //!                   tarsier-reserve holds room for a full disk, .moving/ has unfinished copies
@@ -101,6 +102,11 @@ impl DataDir {
 
     pub(crate) fn given(&self) -> PathBuf {
         self.root.join("given.json")
+    }
+
+    /// Certificate and key.
+    pub(crate) fn certificate(&self) -> (PathBuf, PathBuf) {
+        (self.root.join("rtsps.crt"), self.root.join("rtsps.key"))
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use jiff::tz::TimeZone;
 use tarsier_api::problem::Problem;
@@ -63,7 +63,7 @@ pub(crate) struct Hub {
     pub(crate) whep: Whep,
     pub(crate) hls: Hls<Problem>,
     /// Known once it was tried to start it.
-    pub(crate) rtsp: OnceLock<RtspServer>,
+    pub(crate) rtsp: RwLock<RtspServer>,
     pub(crate) programs: ChildPrograms,
     pub(crate) stills: Stills,
     pub(crate) storage: Storage,
@@ -88,6 +88,11 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn now(&self) -> UtcMs {
         self.clock.utc()
+    }
+
+    /// Where other programs get pictures.
+    pub(crate) fn rtsp(&self) -> RtspServer {
+        self.rtsp.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn pause(&self) -> Pause {

@@ -7,6 +7,7 @@ mod alerts;
 mod blame;
 mod camera_file;
 mod cameras;
+mod certificate;
 mod cli;
 mod clock_watch;
 mod config;

@@ -1,40 +1,146 @@
-//! `rtsp://…:8554/{camera}/{stream}`: plugs [`tarsier_rtsp`] into tokens, cameras and words.
+//! `rtsp://…:8554/{camera}/{stream}` and `rtsps://…:8322/…`: plugs [`tarsier_rtsp`] into tokens, cameras and words.
 //!
 //! Without it the hub is whole for everybody but other programs: when its port is taken, that is said, and the rest goes
 //! on.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::rights::{Claims, Right};
 use tarsier_api::system::RtspServer;
-use tarsier_rtsp::{Admitted, Door, Refused, Rtsp, Shown, Verdict, Why};
+use tarsier_rtsp::{Admitted, Door, Listen, Refused, Rtsp, Shown, Verdict, Why};
+use tokio::sync::watch;
 
+use crate::certificate::{self, Identity, Source};
+use crate::cli::RtspListen;
 use crate::http::rights::Caller;
 use crate::hub::Hub;
 use crate::sessions::Wanted;
 use crate::tokens::TokenError;
 use crate::words;
 
-/// Starts the server, if its address is free.
-pub(crate) fn start(hub: &Arc<Hub>, listen: SocketAddr) -> Option<Rtsp> {
-    let door = Arc::new(HubDoor::new(hub));
-    let started = Rtsp::start(listen, hub.live.clone(), door, Arc::new(hub.clock));
-    let (rtsp, told) = match started {
-        Ok(rtsp) => {
-            let url = format!("rtsp://{}", rtsp.address());
-            (Some(rtsp), RtspServer { url: Some(url), problem: None })
-        }
-        Err(error) => {
-            tracing::error!(%listen, %error, "there is no RTSP server: its address cannot be used. Try --rtsp-listen 127.0.0.1:0");
-            (None, RtspServer { url: None, problem: Some(words::no_rtsp(listen)) })
-        }
+/// How often it is seen to that the certificate does not end.
+const CERTIFICATE_LOOK: Duration = Duration::from_secs(3600);
+
+/// What runs of it.
+pub(crate) struct Servers {
+    plain: Option<Rtsp>,
+    tls: Option<Rtsp>,
+}
+
+impl Servers {
+    /// Says good-bye to all clients, and takes no more.
+    pub(crate) fn end_all(&self) {
+        self.plain.iter().chain(&self.tls).for_each(Rtsp::end_all);
+    }
+}
+
+/// Starts both servers, as far as their addresses are free.
+pub(crate) fn start(hub: &Arc<Hub>, options: &RtspListen) -> Servers {
+    let door: Arc<dyn Door<Problem>> = Arc::new(HubDoor::new(hub));
+    let begin = |address: SocketAddr, tls| {
+        let listen = Listen { address, tls };
+        Rtsp::start(listen, hub.live.clone(), Arc::clone(&door), Arc::new(hub.clock))
     };
-    // Set once: there is one start.
-    let _ = hub.rtsp.set(told);
-    rtsp
+    let mut told = RtspServer::default();
+    let listen = options.rtsp_listen_unencrypted.unwrap_or(options.rtsp_listen);
+    let plain = begin(listen, None).map_err(|error| {
+        tracing::error!(%listen, %error, "there is no RTSP server: its address cannot be used. Try --rtsp-listen 127.0.0.1:0");
+        told.problem = Some(words::no_rtsp(listen));
+    });
+    let plain = plain.ok();
+    told.url = plain.as_ref().map(|rtsp| format!("rtsp://{}", reached(rtsp.address())));
+
+    let listen = options.rtsps_listen;
+    let identity = Identity::open(source(hub, options), hub.now()).map_err(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "there is no RTSPS server: it has no certificate"
+        );
+        told.tls_problem = Some(words::no_certificate(&error));
+    });
+    let tls = identity.ok().and_then(|identity| {
+        let rtsp = begin(listen, Some(identity.tls())).map_err(|error| {
+            tracing::error!(%listen, %error, "there is no RTSPS server: its address cannot be used. Try --rtsps-listen 127.0.0.1:0");
+            told.tls_problem = Some(words::no_rtsps(listen));
+        });
+        Some((rtsp.ok()?, identity))
+    });
+    told.tls_url = tls.as_ref().map(|(rtsp, _)| format!("rtsps://{}", reached(rtsp.address())));
+    told.certificate = tls.as_ref().map(|(_, identity)| identity.shown());
+    *hub.rtsp.write().unwrap_or_else(PoisonError::into_inner) = told;
+    let tls = tls.map(|(rtsp, identity)| {
+        tokio::spawn(keep(Arc::clone(hub), identity));
+        rtsp
+    });
+    Servers { plain, tls }
+}
+
+/// The user's own certificate, or else the hub's.
+fn source(hub: &Hub, options: &RtspListen) -> Source {
+    if let (Some(certificate), Some(key)) = (&options.rtsps_cert, &options.rtsps_key) {
+        return Source::Given { certificate: certificate.clone(), key: key.clone() };
+    }
+    let (certificate, key) = hub.data.certificate();
+    let listen = options.rtsps_listen.ip();
+    let address = if listen.is_unspecified() { own_address(listen) } else { Some(listen) };
+    let names = certificate::names(sysinfo::System::host_name().ok().as_deref(), address);
+    Source::Own { certificate, key, names }
+}
+
+/// Sees to it that the certificate does not end, for as long as the hub runs.
+async fn keep(hub: Arc<Hub>, identity: Identity) {
+    let identity = Arc::new(identity);
+    let mut stopping = hub.stopping.subscribe();
+    let mut look = tokio::time::interval(CERTIFICATE_LOOK);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = stopped(&mut stopping) => return,
+        }
+        let (looks, now) = (Arc::clone(&identity), hub.now());
+        match tokio::task::spawn_blocking(move || looks.refresh(now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the certificate for RTSPS stays as it was"
+                );
+            }
+            Err(error) => tracing::warn!(%error, "nobody looked at the certificate for RTSPS"),
+        }
+        let mut told = hub.rtsp.write().unwrap_or_else(PoisonError::into_inner);
+        told.certificate = Some(identity.shown());
+    }
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The guard that it returns must not live on.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// As others reach it, where it listens at all addresses.
+fn reached(listen: SocketAddr) -> SocketAddr {
+    if !listen.ip().is_unspecified() {
+        return listen;
+    }
+    let address = own_address(listen.ip()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    SocketAddr::new(address, listen.port())
+}
+
+/// The machine's address on the way to all others. Nothing is sent to find out.
+fn own_address(listen: IpAddr) -> Option<IpAddr> {
+    // Of a network for documentation: it is nobody's.
+    let (any, far): (IpAddr, IpAddr) = match listen {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), [192, 0, 2, 1].into()),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((far, 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// What the server asks of the hub.

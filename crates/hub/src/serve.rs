@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -87,7 +87,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let door = Door { listener, router: http::router(hub.clone()), patience: Patience::default() };
     let answering = tokio::spawn(door::open(door, hub.stopping.subscribe()));
 
-    let rtsp = rtsp::start(&hub, serve.rtsp_listen);
+    let rtsp = rtsp::start(&hub, &serve.rtsp);
     let url = format!("http://{address}");
     hub.data.announce(&url, env!("CARGO_PKG_VERSION"))?;
     ready(&hub, &url)?;
@@ -100,9 +100,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     hub.stopping.send_replace(true);
     hub.whep.end_all();
     hub.hls.end_all();
-    if let Some(rtsp) = &rtsp {
-        rtsp.end_all();
-    }
+    rtsp.end_all();
     hub.supervisor.stop_all(RECORDERS_CLOSE).await;
     let _ = tokio::time::timeout(LAST_REPORTS, last_reports(&hub)).await;
     hub.demo.lock().await.stop().await;
@@ -221,7 +219,7 @@ pub(crate) async fn build(
         rungs: Rungs::new(),
         whep,
         hls: Hls::new(Arc::new(clock)),
-        rtsp: OnceLock::new(),
+        rtsp: RwLock::default(),
         programs,
         ui,
         open,
@@ -292,9 +290,11 @@ fn started(hub: &Hub) -> NewEvent {
 
 /// The one line on standard output (CONTRACT section 2); people at a terminal get a link that lets them in.
 fn ready(hub: &Hub, url: &str) -> Result<()> {
-    let rtsp_url = hub.rtsp.get().and_then(|rtsp| rtsp.url.as_deref());
+    let rtsp = hub.rtsp();
     let version = env!("CARGO_PKG_VERSION");
-    let line = serde_json::json!({ "event": "ready", "url": url, "rtsp_url": rtsp_url, "version": version });
+    let line = serde_json::json!({
+        "event": "ready", "url": url, "rtsp_url": rtsp.url, "rtsps_url": rtsp.tls_url, "version": version,
+    });
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot say that we are ready")?;
     let mut terminal = std::io::stderr();

@@ -346,6 +346,23 @@ pub(crate) fn no_rtsp(listen: SocketAddr) -> String {
     )
 }
 
+/// The RTSPS server does not run.
+pub(crate) fn no_rtsps(listen: SocketAddr) -> String {
+    format!(
+        "Other programs get no pictures by RTSPS: the address {listen} cannot be used, another program may have it. End \
+         that, or start Tarsier with --rtsps-listen and another port."
+    )
+}
+
+/// It has nothing to show who it is.
+pub(crate) fn no_certificate(why: &dyn std::error::Error) -> String {
+    let source = why.source().map(|source| format!(": {source}")).unwrap_or_default();
+    format!(
+        "Other programs get no pictures by RTSPS, for want of a certificate: {why}{source}. Start Tarsier with other files, \
+         or with none: then it makes one for itself."
+    )
+}
+
 /// A viewer's camera was deleted.
 pub(crate) fn camera_deleted(name: &str) -> Problem {
     problem(

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
 use tarsier_live::{Live, Tracks, Watch};
@@ -17,13 +17,13 @@ use tarsier_rtp::message::{BadMessage, Incoming, Request, Response, Status, pars
 use tarsier_rtp::packets::interleaved;
 use tarsier_rtp::ports::{PacketKind, PortPair};
 use tarsier_types::{Clock, ParameterSets};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::conversation::{Answer, Conversation, Then};
 use crate::description::{Description, NotCarried};
 use crate::door::{Admitted, Door, Ended};
 use crate::patience::{Impatience, Patience};
+use crate::pipe::{Pipe, Sent, Turn};
 use crate::sender::Moment;
 use crate::server::told;
 
@@ -62,7 +62,7 @@ pub(crate) enum End {
 
 /// A connection that was just opened.
 pub(crate) struct Connection<N> {
-    pub(crate) stream: TcpStream,
+    pub(crate) pipe: Pipe,
     pub(crate) peer: IpAddr,
     pub(crate) local: IpAddr,
     pub(crate) conversation: Conversation,
@@ -73,8 +73,7 @@ pub(crate) struct Connection<N> {
 
 /// What happened next.
 enum Happened<N> {
-    Readable(io::Result<()>),
-    Writable(io::Result<()>),
+    Turn(io::Result<Turn>),
     Unit(Next<N>),
     Heard,
     RightOver,
@@ -88,6 +87,7 @@ struct Hands<N> {
     incoming: BytesMut,
     /// Not yet taken by the client.
     outgoing: BytesMut,
+    sent: Sent,
     /// A pair of ports for each track that travels by datagrams.
     ports: Vec<(usize, PortPair)>,
     watch: Option<Watch<N>>,
@@ -103,6 +103,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Connection<N> {
             io: self,
             incoming: BytesMut::with_capacity(READ_SIZE),
             outgoing: BytesMut::new(),
+            sent: Sent::All,
             ports: Vec::new(),
             watch: None,
             right: Box::pin(std::future::pending()),
@@ -124,15 +125,18 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
     ) -> Result<std::convert::Infallible, End> {
         loop {
             self.flush()?;
-            let is_clogged = !self.outgoing.is_empty();
+            let is_clogged = self.sent == Sent::Waits;
+            let before = self.outgoing.len();
+            self.incoming.reserve(READ_SIZE);
             let (deadline, why) = self.patience.deadline(self.io.conversation.stage());
             let left = deadline.since(self.io.clock.mono());
             if left.is_zero() {
                 return Err(why.into());
             }
             let happened = tokio::select! {
-                ready = self.io.stream.readable(), if !is_clogged => Happened::Readable(ready),
-                ready = self.io.stream.writable(), if is_clogged => Happened::Writable(ready),
+                turn = self.io.pipe.turn(self.sent, &mut self.incoming, &mut self.outgoing) => {
+                    Happened::Turn(turn)
+                }
                 next = next_of(&mut self.watch), if !is_clogged => Happened::Unit(next),
                 () = heard(&self.ports) => Happened::Heard,
                 () = &mut self.right => Happened::RightOver,
@@ -140,11 +144,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
                 () = tokio::time::sleep(left) => Happened::Time,
             };
             match happened {
-                Happened::Readable(ready) => {
-                    ready?;
-                    self.receive().await?;
-                }
-                Happened::Writable(ready) => ready?,
+                Happened::Turn(turn) => match turn? {
+                    Turn::Received(bytes) => self.received(bytes).await?,
+                    Turn::Taken => self.note_taken(before),
+                },
                 Happened::Unit(next) => self.next(next).await?,
                 Happened::Heard => self.patience.heard(self.io.clock.mono()),
                 Happened::RightOver => return Err(End::RightOver),
@@ -155,30 +158,28 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while !self.outgoing.is_empty() {
-            match self.io.stream.try_write(&self.outgoing) {
-                Ok(written) => {
-                    self.outgoing.advance(written);
-                    self.patience.took(self.io.clock.mono(), self.outgoing.len());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.patience.clogged(self.io.clock.mono());
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
+        let (before, waited) = (self.outgoing.len(), self.sent == Sent::Waits);
+        self.sent = self.io.pipe.try_send(&mut self.outgoing)?;
+        self.note_taken(before);
+        match self.sent {
+            Sent::Waits => self.patience.clogged(self.io.clock.mono()),
+            Sent::All if waited => self.patience.took(self.io.clock.mono(), 0),
+            Sent::All => {}
         }
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<(), End> {
-        self.incoming.reserve(READ_SIZE);
-        match self.io.stream.try_read_buf(&mut self.incoming) {
-            Ok(0) => return Err(End::Gone),
-            Ok(_) => self.patience.heard(self.io.clock.mono()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error.into()),
+    fn note_taken(&mut self, before: usize) {
+        if self.outgoing.len() < before {
+            self.patience.took(self.io.clock.mono(), self.outgoing.len());
         }
+    }
+
+    async fn received(&mut self, bytes: usize) -> Result<(), End> {
+        if bytes == 0 {
+            return Err(End::Gone);
+        }
+        self.patience.heard(self.io.clock.mono());
         loop {
             match parse(&self.incoming) {
                 Ok(Incoming::Incomplete) => return Ok(()),
@@ -300,7 +301,9 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
             sender.finish(&mut packets);
         }
         self.send(&packets).await;
-        let _ = self.flush();
+        if self.flush().is_ok() {
+            self.io.pipe.close();
+        }
     }
 }
 

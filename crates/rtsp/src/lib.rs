@@ -5,8 +5,8 @@
 //!                     conversation: what a request is answered    sender: units to RTP, times, reports
 //! ```
 //! Words: [`door`], [`target`], [`description`], [`sdp`]. Brains: [`conversation`] is a session's state machine, [`challenge`] asks
-//! who somebody is, [`sender`] gives packets their times, [`patience`] says when a client is given up. Hands: [`server`] listens, [`connection`] is
-//! one client. What does not belong here: whose token or password is good (that is behind the [`Door`]), packets (`tarsier_rtp`).
+//! who somebody is, [`sender`] gives packets their times, [`patience`] says when a client is given up. Hands: [`server`] listens, [`pipe`] is
+//! TLS or none, [`connection`] one client. What does not belong here: whose token or password is good (that is behind the [`Door`]), packets (`tarsier_rtp`).
 
 mod challenge;
 mod connection;
@@ -15,10 +15,11 @@ mod description;
 mod door;
 mod flac;
 mod patience;
+mod pipe;
 mod sdp;
 mod sender;
 mod server;
 mod target;
 
 pub use door::{Admitted, Answer, Door, Ended, Refused, Shown, Verdict, Why};
-pub use server::{MAX_CONNECTIONS, Rtsp};
+pub use server::{Listen, MAX_CONNECTIONS, Rtsp};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tarsier_live::Live;
 use tarsier_types::Clock;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -14,6 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::connection::Connection;
 use crate::conversation::{Conversation, Line, Opened};
 use crate::door::Door;
+use crate::pipe::Pipe;
 use crate::sender::Origin;
 
 /// So many clients at the same time, let in or not (guess: four programs with 64 streams each).
@@ -22,6 +24,17 @@ pub const MAX_CONNECTIONS: usize = 256;
 /// What a client has not taken waits in the fan-out, where whole GOPs are left out, and not for many seconds in the system.
 const SEND_BUFFER_BYTES: u32 = 256 << 10;
 const BACKLOG: u32 = 128;
+/// A client that has not agreed on keys by then does not want to watch.
+const KEYS_AGREED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where to listen, and whether by RTSPS.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address; port 0 is any that is free.
+    pub address: SocketAddr,
+    /// TLS on every connection, if it is there.
+    pub tls: Option<Arc<ServerConfig>>,
+}
 
 /// The server. Dropping it ends it, without a word to its clients.
 pub struct Rtsp {
@@ -41,12 +54,13 @@ struct Shared<N> {
     live: Live<N>,
     door: Arc<dyn Door<N>>,
     clock: Arc<dyn Clock>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Rtsp {
     /// Listens. Needs a tokio runtime with timers and IO.
     pub fn start<N>(
-        listen: SocketAddr,
+        listen: Listen,
         live: Live<N>,
         door: Arc<dyn Door<N>>,
         clock: Arc<dyn Clock>,
@@ -54,15 +68,17 @@ impl Rtsp {
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {
-        let socket = if listen.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+        let Listen { address, tls } = listen;
+        let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
         // On Windows it would let another program take the port.
         socket.set_reuseaddr(cfg!(unix))?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-        socket.bind(listen)?;
+        socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let listening = tokio::spawn(accept(listener, Shared { live, door, clock }, stopped));
+        let shared = Arc::new(Shared { live, door, clock, tls });
+        let listening = tokio::spawn(accept(listener, shared, stopped));
         Ok(Self { address, stop, listening })
     }
 
@@ -77,7 +93,7 @@ impl Rtsp {
     }
 }
 
-async fn accept<N>(listener: TcpListener, shared: Shared<N>, mut stop: watch::Receiver<bool>)
+async fn accept<N>(listener: TcpListener, shared: Arc<Shared<N>>, mut stop: watch::Receiver<bool>)
 where
     N: Clone + PartialEq + Send + Sync + 'static,
 {
@@ -86,16 +102,20 @@ where
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() >= MAX_CONNECTIONS => turn_away(stream),
-                Ok((stream, peer)) => match open(&shared, stream, peer) {
-                    Ok(connection) => {
-                        let stop = stop.clone();
-                        connections.spawn(async move {
-                            let end = connection.serve(stop).await;
-                            tracing::debug!(%peer, why = &end as &dyn std::error::Error, "an RTSP connection is over");
-                        });
-                    }
-                    Err(error) => tracing::debug!(%peer, %error, "an RTSP connection was lost at once"),
-                },
+                Ok((stream, peer)) => {
+                    let (shared, stop) = (Arc::clone(&shared), stop.clone());
+                    connections.spawn(async move {
+                        let opened = open(&shared, stream, peer).await;
+                        drop(shared);
+                        match opened {
+                            Ok(connection) => {
+                                let end = connection.serve(stop).await;
+                                tracing::debug!(%peer, why = &end as &dyn std::error::Error, "an RTSP connection is over");
+                            }
+                            Err(error) => tracing::debug!(%peer, %error, "an RTSP connection was lost at once"),
+                        }
+                    });
+                }
                 Err(error) => {
                     // Out of file descriptors, mostly: it passes when somebody goes.
                     tracing::warn!(%error, "cannot accept an RTSP connection");
@@ -122,17 +142,27 @@ pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
-fn open<N>(shared: &Shared<N>, stream: TcpStream, peer: SocketAddr) -> io::Result<Connection<N>> {
+async fn open<N>(
+    shared: &Shared<N>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> io::Result<Connection<N>> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?.ip();
+    let line = match &shared.tls {
+        Some(_) => Line::Tls,
+        None if peer.ip().is_loopback() => Line::Local,
+        None => Line::Open,
+    };
+    let opening = Pipe::open(stream, shared.tls.clone());
+    let pipe = tokio::time::timeout(KEYS_AGREED_WITHIN, opening).await??;
     let origin =
         || Origin { ssrc: rand::random(), sequence: rand::random(), timestamp: rand::random() };
     let session = format!("{:032X}", rand::random::<u128>());
-    let line = if peer.ip().is_loopback() { Line::Local } else { Line::Open };
     let opened =
         Opened { session, seed: rand::random(), line, origins: [origin(), origin()], local };
     Ok(Connection {
-        stream,
+        pipe,
         peer: peer.ip(),
         local,
         conversation: Conversation::new(opened),

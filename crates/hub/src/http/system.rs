@@ -58,7 +58,7 @@ pub(crate) async fn system(State(hub): State<Arc<Hub>>, caller: Caller) -> Json<
         is_paused: hub.pause() == Pause::On,
         demo_cameras: u32::try_from(hub.demo_cameras()).unwrap_or(u32::MAX),
         open_alerts: u32::try_from(open.iter().filter(warns).count()).unwrap_or(u32::MAX),
-        rtsp: hub.rtsp.get().cloned().unwrap_or_default(),
+        rtsp: hub.rtsp(),
         alerts_muted_until_utc_ms: hub.alerts.muted_until(hub.now()).map(|until| until.0),
     })
 }

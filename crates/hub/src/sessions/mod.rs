@@ -127,7 +127,7 @@ impl Sessions {
         has_login(&claims).then(|| (self.shared.tokens.login(&claims), claims))
     }
 
-    /// What the token says whose user name and password somebody knows; or that he knows himself, by any name.
+    /// What a token says that was handed on, if somebody knows its user name and password, or the token itself, by any name.
     /// `knows` is whether he knows a text.
     pub(crate) fn find(
         &self,

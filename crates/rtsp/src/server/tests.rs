@@ -3,15 +3,18 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tarsier_live::fanout::StreamId;
 use tarsier_live::{LiveInput, LiveUnit};
 use tarsier_rtp::packets::interleaved;
 use tarsier_types::{
     AccessUnit, CameraId, Dts, ParameterSets, Pts, StreamKind, SystemClock, Ticks, Track, UtcMs,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::description::fixtures::video;
@@ -55,18 +58,31 @@ struct Running {
 }
 
 fn start() -> Running {
+    start_with(None)
+}
+
+fn start_with(tls: Option<Arc<ServerConfig>>) -> Running {
     let clock = Arc::new(SystemClock::start());
     let live = Live::start(clock.clone(), |_| {});
     let (end, ends) = oneshot::channel();
     let door = Arc::new(Sesame { end: Mutex::new(Some(ends)) });
-    let address = ([127, 0, 0, 1], 0).into();
-    let rtsp = Rtsp::start(address, live.clone(), door, clock).unwrap();
+    let listen = Listen { address: ([127, 0, 0, 1], 0).into(), tls };
+    let rtsp = Rtsp::start(listen, live.clone(), door, clock).unwrap();
     Running { rtsp, live, end }
 }
 
 impl Running {
     /// A camera that sends a picture each time somebody looks, for as long as the test lasts.
     fn shows_pictures(&self) {
+        self.shows(4);
+    }
+
+    /// The same, of so many bytes.
+    fn shows(&self, bytes: u32) {
+        let mut picture = bytes.to_be_bytes().to_vec();
+        picture.push(0x65);
+        picture.resize(4 + usize::try_from(bytes).unwrap(), 1);
+        let picture = Bytes::from(picture);
         let live = self.live.clone();
         tokio::spawn(async move {
             let parameters = ParameterSets { video: video(77), audio: None };
@@ -80,7 +96,7 @@ impl Running {
                     duration: Ticks(3600),
                     is_keyframe: number % 10 == 0,
                     arrived: UtcMs(number * 40),
-                    data: Bytes::from_static(&[0, 0, 0, 4, 0x65, 1, 2, 3]),
+                    data: picture.clone(),
                 };
                 let unit = LiveUnit { unit, arrived_utc_us: number * 40_000 };
                 live.handle(stream(), LiveInput::Unit(unit)).await;
@@ -92,12 +108,43 @@ impl Running {
 
     async fn client(&self) -> Client {
         let socket = TcpStream::connect(self.rtsp.address()).await.unwrap();
-        Client { socket, received: Vec::new() }
+        Client { socket: Box::new(socket), received: Vec::new() }
+    }
+
+    async fn client_over(&self, tls: Arc<ClientConfig>) -> Client {
+        let socket = TcpStream::connect(self.rtsp.address()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = TlsConnector::from(tls).connect(name, socket).await.unwrap();
+        Client { socket: Box::new(socket), received: Vec::new() }
     }
 }
 
+/// TLS with a certificate that the client knows.
+fn tls() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let mut known = RootCertStore::empty();
+    known.add(made.cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(known)
+        .with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
 struct Client {
-    socket: TcpStream,
+    socket: Box<dyn Socket>,
     received: Vec<u8>,
 }
 
@@ -233,4 +280,35 @@ async fn a_header_without_end_is_not_read_to_the_end() {
         written += 4096;
     }
     assert!(written < 10 << 20, "all of it was taken");
+}
+
+#[tokio::test]
+async fn over_tls_a_client_gets_the_same_and_is_told_the_end() {
+    let (server, client) = tls();
+    let running = start_with(Some(server));
+    running.shows_pictures();
+    let mut client = running.client_over(client).await;
+    let described = client.ask("DESCRIBE", "/garden/main?token=open", "").await;
+    assert!(described.starts_with("RTSP/1.0 200 OK"), "{described}");
+    let beside = "Transport: RTP/AVP;unicast;client_port=5000-5001\r\n";
+    let refused = client.ask("SETUP", "/garden/main/track1", beside).await;
+    assert!(refused.starts_with("RTSP/1.0 461 "), "everybody could read that: {refused}");
+    client.play("RTP/AVP/TCP;interleaved=0-1").await;
+    client.until(|bytes| interleaved(bytes).nth(20).map(|_| ((), bytes.len()))).await;
+    running.end.send(()).unwrap();
+    let mut rest = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, client.socket.read_to_end(&mut rest)).await;
+    // Without a goodbye of TLS that would be an error: somebody may have cut the line.
+    end.expect("the connection stays open").expect("it ends without a goodbye");
+}
+
+#[tokio::test]
+async fn whoever_takes_nothing_is_given_up_over_tls_too() {
+    let (server, client) = tls();
+    let mut running = start_with(Some(server));
+    running.shows(60_000);
+    let mut client = running.client_over(client).await;
+    client.play("RTP/AVP/TCP;interleaved=0-1").await;
+    let ended = tokio::time::timeout(PATIENCE, running.end.closed()).await;
+    assert!(ended.is_ok(), "it is kept");
 }
