@@ -229,7 +229,19 @@ function system() {
     cameras: cameras.length,
     is_paused: paused,
     demo_cameras: cameras.length,
-    rtsp: { url: "rtsp://127.0.0.1:8554", problem: null },
+    rtsp: {
+      url: "rtsp://127.0.0.1:8554",
+      problem: null,
+      tls_url: "rtsps://127.0.0.1:8322",
+      tls_problem: null,
+      certificate: {
+        fingerprint_sha256: Array.from({ length: 32 }, (_, n) =>
+          (n * 7 + 16).toString(16).toUpperCase(),
+        ).join(":"),
+        until_utc_ms: Date.now() + 3650 * DAY,
+        is_own: true,
+      },
+    },
     open_alerts: alerts().filter((alert) => alert.resolved_utc_ms === null && alert.severity !== "info")
       .length,
     alerts_muted_until_utc_ms: muted,
@@ -355,18 +367,29 @@ const mockToken = (n) => ({
   is_renewable: n % 5 === 0 || n % 5 === 4,
   used_utc_ms: n % 5 === 3 ? null : Date.now() - n * 61_000,
   running: [3, 0, 1, 0, 0][n % 5],
+  has_rtsp_login: n % 5 === 2 || n % 5 === 3,
 });
 // The page's own is the first.
 let tokens = Array.from({ length: Number(process.env.TOKENS ?? 0) + 1 }, (_, n) => mockToken(n));
+
+const rtspLogin = (id) => ({ username: id.slice(-12), password: id.slice(-6).repeat(4) });
 
 async function giveToken(request) {
   const { ttl_seconds, ...asked } = await bodyOf(request);
   const issued_utc_ms = Date.now();
   const id = issued_utc_ms.toString(16).padStart(32, "0");
   const given = { ...asked, id, issued_utc_ms, expires_utc_ms: issued_utc_ms + ttl_seconds * 1000 };
-  tokens = [{ ...given, is_renewable: false, used_utc_ms: null, running: 0 }, ...tokens];
+  tokens = [
+    { ...given, is_renewable: false, used_utc_ms: null, running: 0, has_rtsp_login: true },
+    ...tokens,
+  ];
   const words = Buffer.from(JSON.stringify({ ...given, iat: issued_utc_ms })).toString("base64url");
-  return { status: 201, ...given, token: `eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.${words}.${"x".repeat(43)}` };
+  return {
+    status: 201,
+    ...given,
+    rtsp_login: rtspLogin(id),
+    token: `eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.${words}.${"x".repeat(43)}`,
+  };
 }
 
 async function bodyOf(request) {
@@ -458,6 +481,7 @@ async function answer(request, url) {
     return { ...mock, issued_utc_ms: Date.now(), expires_utc_ms: Date.now() + DAY, token };
   }
   if (path === "/api/v1/tokens") return request.method === "POST" ? giveToken(request) : page(tokens);
+  if (path.endsWith("/rtsp-login")) return rtspLogin(path.split("/").at(-2));
   if (path.startsWith("/api/v1/tokens/"))
     return void (tokens = tokens.filter((token) => !path.endsWith(token.id)));
   if (path === "/api/v1/system") return system();

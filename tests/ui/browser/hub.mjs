@@ -29,6 +29,8 @@ export class Hub {
   async start() {
     const listen = this.url === "" ? "127.0.0.1:0" : new URL(this.url).host;
     const args = ["serve", "--data-dir", this.#dir, "--listen", listen];
+    for (const server of ["rtsp", "rtsps"])
+      args.push(`--${server}-listen`, "127.0.0.1:0");
     const child = spawn(program, args, {
       env: { ...process.env, TARSIER_UI: ui },
       stdio: ["ignore", "pipe", "pipe"],

@@ -729,6 +729,9 @@ try {
     const hls = await shown("HLS");
     const token = await shown("The token itself");
     assert.ok(link.startsWith(hub.url) && link.endsWith(`#token=${token}`));
+    const rtsp = await shown("RTSP, Main stream");
+    const password = await shown("Password");
+    assert.ok(rtsp.includes(`:${password}@127.0.0.1:`), "ready to be copied");
     await accessible("what was given");
     await dialog.getByRole("button", { name: "Done" }).click();
     await dialog.getByRole("button", { name: "Close all the same" }).click();
@@ -748,6 +751,17 @@ try {
       .locator("[data-token]")
       .filter({ hasText: "The neighbour" });
     await row.getByText("not used yet").waitFor();
+    await row.getByRole("button", { name: "Addresses for RTSP" }).click();
+    await dialog
+      .getByLabel("How the program connects")
+      .selectOption("RTSPS, encrypted");
+    const rtsps = await shown("RTSPS, Main stream");
+    assert.ok(rtsps.includes(`:${password}@127.0.0.1:`), "the same password");
+    assert.match(await dialog.locator("code").textContent(), /^(..:){31}..$/);
+    await accessible("what was given, again");
+    await shot("rtsp");
+    await dialog.getByRole("button", { name: "Done" }).click();
+    await dialog.waitFor({ state: "detached" });
 
     const theirs = await (await browser.newContext()).newPage();
     await theirs.goto(link);

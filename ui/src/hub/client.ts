@@ -24,6 +24,7 @@ import type { NewTier } from "./generated/NewTier";
 import type { NewToken } from "./generated/NewToken";
 import type { Page } from "./generated/Page";
 import type { RecorderItem } from "./generated/RecorderItem";
+import type { RtspLogin } from "./generated/RtspLogin";
 import type { Session } from "./generated/Session";
 import type { Storage } from "./generated/Storage";
 import type { StorageForecast } from "./generated/StorageForecast";
@@ -61,6 +62,8 @@ export class HubClient extends Requests {
   tokens = async (): Promise<TokenItem[]> =>
     (await this.json<Page<TokenItem>>("GET", "/api/v1/tokens")).items;
   giveToken = (token: NewToken): Promise<Session> => this.json("POST", "/api/v1/tokens", token);
+  rtspLogin = (id: string): Promise<RtspLogin> =>
+    this.json("POST", `/api/v1/tokens/${encodeURIComponent(id)}/rtsp-login`);
   takeTokenBack = (id: string): Promise<unknown> =>
     this.json("DELETE", `/api/v1/tokens/${encodeURIComponent(id)}`);
   system = (): Promise<System> => this.json("GET", "/api/v1/system");

@@ -13,6 +13,7 @@ function session(lifeMs: number, token: string): Session {
     issued_utc_ms: 5_000_000,
     expires_utc_ms: 5_000_000 + lifeMs,
     token,
+    rtsp_login: null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Camera } from "../../hub/generated/Camera";
-import { newToken, streamsOf, type Grant } from "./grant";
+import { camerasOf, newToken, streamsGiven, streamsOf, type Grant } from "./grant";
 
 const grant: Grant = {
   subject: " The neighbour ",
@@ -40,4 +40,21 @@ it("knows which streams of a camera are given", () => {
   expect(streamsOf(one, "sub")).toEqual([]);
   expect(streamsOf(two, "both")).toEqual(["main", "sub"]);
   expect(streamsOf(two, "sub")).toEqual(["sub"]);
+});
+
+it("finds the cameras that something of is given", () => {
+  const address = { url: "rtsp://192.0.2.7/", transport: "tcp" } as const;
+  const named = (id: string, sub: boolean): Camera =>
+    ({ id, main: address, sub: sub ? address : null }) as unknown as Camera;
+  const cameras = [named("garden", true), named("gate", false)];
+  const ids = (given: string[] | null, streams: "both" | "sub"): string[] =>
+    camerasOf(cameras, given, streams).map(({ id }) => id);
+  expect(ids(null, "both")).toEqual(["garden", "gate"]);
+  expect(ids(["gate", "gone"], "both")).toEqual(["gate"]);
+  expect(ids(null, "sub")).toEqual(["garden"]);
+  expect([streamsGiven(null), streamsGiven(["sub"]), streamsGiven(["main", "sub"])]).toEqual([
+    "both",
+    "sub",
+    "both",
+  ]);
 });

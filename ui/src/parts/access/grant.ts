@@ -43,6 +43,23 @@ export function newToken(grant: Grant): NewToken {
   };
 }
 
+/** The cameras that something of is given, those that are there still. */
+export function camerasOf(
+  cameras: readonly Camera[],
+  given: readonly string[] | null,
+  streams: Streams,
+): Camera[] {
+  return cameras.filter(
+    (camera) => (given?.includes(camera.id) ?? true) && streamsOf(camera, streams).length > 0,
+  );
+}
+
+/** As it is told of a token. */
+export function streamsGiven(streams: readonly Stream[] | null): Streams {
+  const [only, another] = streams ?? [];
+  return only === undefined || another !== undefined ? "both" : only;
+}
+
 /** What of the chosen cameras can be opened. */
 export function streamsOf(camera: Camera, streams: Streams): Stream[] {
   const all: Stream[] = camera.sub ? ["main", "sub"] : ["main"];
