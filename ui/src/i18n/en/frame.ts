@@ -1,4 +1,4 @@
-/** Around every page: places, banners, the key, and what many pages say. */
+/** Around every page: places, banners, the key, and what many pages say; their keys. */
 
 export const frame = {
   "app.name": "Tarsier",
@@ -37,4 +37,25 @@ export const frame = {
   "error.unknownHint": "Try again. If it stays so, the hub's log tells more.",
   "error.unreachable": "Tarsier did not answer.",
   "error.unreachableHint": "Check that it is running, then try again.",
+
+  "keys.title": "Keys",
+  "keys.space": "Play or pause",
+  "keys.jkl": "Back, stop, on; again for faster",
+  "keys.arrows": "5 seconds back or on",
+  "keys.shiftArrows": "1 minute back or on",
+  "keys.comma": "One picture back or on",
+  "keys.updown": "Another camera",
+  "keys.plus": "Show less or more time",
+  "keys.g": "Go to a time",
+  "keys.s": "Choose footage to lock",
+  "keys.be": "It begins, it ends at this picture",
+  "keys.home": "Oldest footage, live",
+  "keys.i": "Figures",
+  "keys.liveArrows": "Another camera",
+  "keys.enter": "See it alone",
+  "keys.escape": "All cameras",
+  "keys.m": "Sound on or off",
+  "keys.snapshot": "Save this picture",
+  "keys.p": "Picture in picture",
+  "keys.help": "These keys",
 } as const;

@@ -1,4 +1,4 @@
-/** The timeline, its gaps and locks, and its keys. */
+/** The timeline, its gaps and locks. */
 
 export const timeline = {
   "timeline.title": "Timeline",
@@ -63,19 +63,4 @@ export const timeline = {
   "lock.showWhich": "Show {span}",
   "lock.liftText": "The rules then hold for it again: if it is old, it is deleted soon.",
   "lock.liftYes": "Unlock it",
-
-  "keys.title": "Keys",
-  "keys.space": "Play or pause",
-  "keys.jkl": "Back, stop, on; again for faster",
-  "keys.arrows": "5 seconds back or on",
-  "keys.shiftArrows": "1 minute back or on",
-  "keys.comma": "One picture back or on",
-  "keys.updown": "Another camera",
-  "keys.plus": "Show less or more time",
-  "keys.g": "Go to a time",
-  "keys.s": "Choose footage to lock",
-  "keys.be": "It begins, it ends at this picture",
-  "keys.home": "Oldest footage, live",
-  "keys.i": "Figures",
-  "keys.help": "These keys",
 } as const;
