@@ -213,6 +213,20 @@ try {
     },
   );
 
+  await step("a token that is refused is said to be", async () => {
+    const stranger = await (await browser.newContext()).newPage();
+    await stranger.goto(hub.url);
+    const field = stranger.getByLabel("Paste the token here");
+    const open = stranger.getByRole("button", { name: "Open Tarsier" });
+    await field.fill("nonsense");
+    await open.click();
+    await stranger.getByText("does not accept this token").waitFor();
+    await field.fill(hub.token("viewer"));
+    await open.click();
+    await stranger.getByText("No cameras to see yet").waitFor();
+    await stranger.context().close();
+  });
+
   await step("two demo cameras, and their pictures move", async () => {
     await page.getByRole("button", { name: "Try demo cameras" }).click();
     await allLive(40_000);
@@ -313,6 +327,9 @@ try {
       const host = `[data-tile="${first.id}"] [data-player=live]`;
       await page.waitForSelector(
         `${host}[data-stream=main][data-state=playing]`,
+      );
+      await page.waitForFunction(() =>
+        document.activeElement?.matches("[data-back]"),
       );
       await page.keyboard.press("i");
       await watchPictures(page, `${host} video`, 10);
@@ -817,6 +834,14 @@ try {
       );
       assert.ok(isBack, `the focus is back where it was: ${name}`);
     }
+
+    await go("live");
+    await page.locator("[data-tile]").first().waitFor();
+    await page.keyboard.press("?");
+    await dialog.getByText("Sound on or off").waitFor();
+    await accessible("the keys of live");
+    await page.keyboard.press("Escape");
+    await gone();
 
     // What is shown once is not lost by one key, and a second one closes it for good.
     await go("cameras/access");
