@@ -260,62 +260,71 @@ try {
     );
   });
 
-  await step("live comes over WebRTC, and without it all the same", async () => {
-    await allOver("webrtc");
-    const decoded = await page.evaluate(async () => {
-      let frames = 0;
-      for (const peer of globalThis.journeyPeers) {
-        for (const report of (await peer.getStats()).values())
-          if (report.type === "inbound-rtp") frames += report.framesDecoded;
-      }
-      return frames;
-    });
-    assert.ok(decoded > 0, "the browser decodes what comes over WebRTC");
-    figures.webrtc = await page.evaluate(() =>
-      [...document.querySelectorAll("[data-player=live]")].map((host) => ({
-        ...host.dataset,
-      })),
-    );
-    await page.route("**/whep", (route) => route.abort());
-    await page.evaluate(() =>
-      globalThis.journeyPeers.forEach((peer) => peer.close()),
-    );
-    await allOver("mse");
-    await page.unroute("**/whep");
-    await allOver("webrtc");
-  });
-
-  await step("live comes over WebRTC where UDP does not get through", async () => {
-    await page.route("**/whep", async (route) => {
-      const answer = await route.fetch();
-      const body = (await answer.text()).replace(/a=candidate:\S+ \d+ udp .*\r\n/g, "");
-      await route.fulfill({ response: answer, body });
-    });
-    await go("health");
-    await page.waitForSelector("[data-player=live]", { state: "detached" });
-    await page.evaluate(() => globalThis.journeyPeers.splice(0));
-    await go("live");
-    await until("pictures of both over TCP", 60_000, async () => {
-      const lines = await page.evaluate(async () => {
-        let lines = 0;
+  await step(
+    "live comes over WebRTC, and without it all the same",
+    async () => {
+      await allOver("webrtc");
+      const decoded = await page.evaluate(async () => {
+        let frames = 0;
         for (const peer of globalThis.journeyPeers) {
-          const reports = [...(await peer.getStats()).values()];
-          const ends = new Map(reports.map((report) => [report.id, report]));
-          lines += reports.filter(
-            (report) =>
-              report.type === "candidate-pair" &&
-              report.nominated &&
-              report.bytesReceived > 20_000 &&
-              ends.get(report.remoteCandidateId)?.protocol === "tcp",
-          ).length;
+          for (const report of (await peer.getStats()).values())
+            if (report.type === "inbound-rtp") frames += report.framesDecoded;
         }
-        return lines;
+        return frames;
       });
-      return lines === 2 ? lines : null;
-    });
-    await allOver("webrtc");
-    await page.unroute("**/whep");
-  });
+      assert.ok(decoded > 0, "the browser decodes what comes over WebRTC");
+      figures.webrtc = await page.evaluate(() =>
+        [...document.querySelectorAll("[data-player=live]")].map((host) => ({
+          ...host.dataset,
+        })),
+      );
+      await page.route("**/whep", (route) => route.abort());
+      await page.evaluate(() =>
+        globalThis.journeyPeers.forEach((peer) => peer.close()),
+      );
+      await allOver("mse");
+      await page.unroute("**/whep");
+      await allOver("webrtc");
+    },
+  );
+
+  await step(
+    "live comes over WebRTC where UDP does not get through",
+    async () => {
+      await page.route("**/whep", async (route) => {
+        const answer = await route.fetch();
+        const body = (await answer.text()).replace(
+          /a=candidate:\S+ \d+ udp .*\r\n/g,
+          "",
+        );
+        await route.fulfill({ response: answer, body });
+      });
+      await go("health");
+      await page.waitForSelector("[data-player=live]", { state: "detached" });
+      await page.evaluate(() => globalThis.journeyPeers.splice(0));
+      await go("live");
+      await until("pictures of both over TCP", 60_000, async () => {
+        const lines = await page.evaluate(async () => {
+          let lines = 0;
+          for (const peer of globalThis.journeyPeers) {
+            const reports = [...(await peer.getStats()).values()];
+            const ends = new Map(reports.map((report) => [report.id, report]));
+            lines += reports.filter(
+              (report) =>
+                report.type === "candidate-pair" &&
+                report.nominated &&
+                report.bytesReceived > 20_000 &&
+                ends.get(report.remoteCandidateId)?.protocol === "tcp",
+            ).length;
+          }
+          return lines;
+        });
+        return lines === 2 ? lines : null;
+      });
+      await allOver("webrtc");
+      await page.unroute("**/whep");
+    },
+  );
 
   await step(
     "one camera full, without a dark moment, and back by keys",
