@@ -219,16 +219,15 @@ fn make(names: &[String], now: UtcMs) -> Result<Made, CertificateError> {
 /// RFC 7468.
 fn pem(label: &str, der: &[u8]) -> String {
     let encoded = STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
+    let mut lines = vec![format!("-----BEGIN {label}-----")];
     let mut rest = encoded.as_str();
     while !rest.is_empty() {
         let (line, behind) = rest.split_at(rest.len().min(PEM_COLUMNS));
-        text.push_str(line);
-        text.push('\n');
+        lines.push(line.to_owned());
         rest = behind;
     }
-    text.push_str(&format!("-----END {label}-----\n"));
-    text
+    lines.push(format!("-----END {label}-----\n"));
+    lines.join("\n")
 }
 
 /// What the hub's own certificate is good for: this machine, by its names and by the address that others reach.

@@ -152,9 +152,7 @@ impl HubDoor {
     pub(crate) fn new(hub: &Arc<Hub>) -> Self {
         Self { hub: Arc::clone(hub) }
     }
-}
 
-impl HubDoor {
     /// What that opens, if it opens anything now.
     fn holder(&self, shown: &Shown) -> Result<Claims, Refused> {
         let sessions = &self.hub.sessions;

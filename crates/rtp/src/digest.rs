@@ -144,12 +144,11 @@ impl Fields {
         let mut rest = text.trim_start();
         while let Some((name, behind)) = rest.split_once('=') {
             let behind = behind.trim_start();
-            let (value, behind) = match behind.strip_prefix('"') {
-                Some(quoted) => unquote(quoted),
-                None => {
-                    let (value, behind) = behind.split_at(behind.find(',').unwrap_or(behind.len()));
-                    (value.trim_end().to_owned(), behind)
-                }
+            let (value, behind) = if let Some(quoted) = behind.strip_prefix('"') {
+                unquote(quoted)
+            } else {
+                let (value, behind) = behind.split_at(behind.find(',').unwrap_or(behind.len()));
+                (value.trim_end().to_owned(), behind)
             };
             fields.push((name.trim().to_ascii_lowercase(), value));
             rest = behind.trim_start().strip_prefix(',').unwrap_or("").trim_start();
