@@ -1,6 +1,6 @@
 //! Sound by WebRTC: the camera's own where a viewer takes it, and else what a transcoder makes of it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
@@ -83,12 +83,12 @@ impl Heard {
 /// How long ago it was by the wall clock of the hub, in seconds.
 fn age(data: &MediaData) -> anyhow::Result<f64> {
     let report = data.last_sender_info.context("no report")?;
-    let since =
-        |at: SystemTime| Ok::<_, anyhow::Error>(at.duration_since(UNIX_EPOCH)?.as_secs_f64());
     let clock = f64::from(data.time.frequency().get());
     let low = |of: u64| u32::try_from(of & 0xffff_ffff).unwrap_or_default();
     let behind = low(data.time.numer()).wrapping_sub(low(report.rtp_time.numer())).cast_signed();
-    Ok(since(SystemTime::now())? - since(report.ntp_time)? - f64::from(behind) / clock)
+    let reported = report.ntp_time.duration_since(UNIX_EPOCH)?;
+    let since = UNIX_EPOCH.elapsed()?.as_secs_f64() - reported.as_secs_f64();
+    Ok(since - f64::from(behind) / clock)
 }
 
 /// The value of a byte of mu-law (ITU-T G.711), by its size alone.

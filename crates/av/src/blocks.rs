@@ -64,9 +64,9 @@ mod tests {
 
     /// Frames of 64 ms at 48 kHz from those milliseconds on; where the blocks of 20 ms begin.
     fn run(frames_ms: &[i64]) -> Vec<i64> {
-        let mut blocks = Blocks::new(48_000, 2, 960);
+        let (mut blocks, frame) = (Blocks::new(48_000, 2, 960), vec![0.5; 3072 * 2]);
         let starts = frames_ms.iter().flat_map(|at| {
-            let made = blocks.push(Pts(at * 90), &[0.5; 3072 * 2]);
+            let made = blocks.push(Pts(at * 90), &frame);
             assert!(made.iter().all(|block| block.samples.len() == 1920));
             made.into_iter().map(|block| block.pts.0 / 90).collect::<Vec<_>>()
         });

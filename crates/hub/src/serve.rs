@@ -172,10 +172,10 @@ pub(crate) async fn build(
     let order = move |order| drop(ordering.send(order));
     let opus = Live::start(Arc::new(clock), move |wish| match wish {
         Wish::Subscribe((camera, LiveStream::Own(kind))) => {
-            order(sound::Order::Begin((camera, kind)))
+            order(sound::Order::Begin((camera, kind)));
         }
         Wish::Unsubscribe((camera, LiveStream::Own(kind))) => {
-            order(sound::Order::End((camera, kind)))
+            order(sound::Order::End((camera, kind)));
         }
         // Sound is that of the stream that a rung is made of.
         Wish::Subscribe(_) | Wish::Unsubscribe(_) => {}
