@@ -45,15 +45,12 @@ pub(crate) async fn for_a_stream(
     caller: Caller,
     Body(NewStreamToken { camera_id, stream, right }): Body<NewStreamToken>,
 ) -> Result<Json<Session>, Failure> {
-    let streams = match stream {
-        Some(stream) => {
-            caller.stream(&hub, (&camera_id, StreamKind::from(stream).name()), right)?;
-            Some(vec![stream])
-        }
-        None => {
-            caller.camera_for(&hub, &camera_id, right)?;
-            caller.claims.streams.clone()
-        }
+    let streams = if let Some(stream) = stream {
+        caller.stream(&hub, (&camera_id, StreamKind::from(stream).name()), right)?;
+        Some(vec![stream])
+    } else {
+        caller.camera_for(&hub, &camera_id, right)?;
+        caller.claims.streams.clone()
     };
     let left_ms = expires(&caller.claims).millis_since(hub.now());
     let left = Duration::from_millis(left_ms.try_into().unwrap_or_default());
