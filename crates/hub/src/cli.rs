@@ -33,7 +33,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = loopback)]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
-    pub(crate) rtsp: RtspListen,
+    pub(crate) rtsp: StreamServers,
     /// Start so many demo cameras inside the hub, and add them unless they are there.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     pub(crate) demo: Option<u16>,
@@ -47,7 +47,7 @@ pub(crate) struct Serve {
 
 /// Where other programs get live streams.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct RtspListen {
+pub(crate) struct StreamServers {
     /// Address at which other programs on this machine get live streams by RTSP. Only loopback addresses.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8554", value_parser = loopback)]
     pub(crate) rtsp_listen: SocketAddr,

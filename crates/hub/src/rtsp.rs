@@ -15,7 +15,7 @@ use tarsier_rtsp::{Admitted, Door, Listen, Refused, Rtsp, Shown, Verdict, Why};
 use tokio::sync::watch;
 
 use crate::certificate::{self, Identity, Source};
-use crate::cli::RtspListen;
+use crate::cli::StreamServers;
 use crate::http::rights::Caller;
 use crate::hub::Hub;
 use crate::sessions::Wanted;
@@ -39,7 +39,7 @@ impl Servers {
 }
 
 /// Starts both servers, as far as their addresses are free.
-pub(crate) fn start(hub: &Arc<Hub>, options: &RtspListen) -> Servers {
+pub(crate) fn start(hub: &Arc<Hub>, options: &StreamServers) -> Servers {
     let door: Arc<dyn Door<Problem>> = Arc::new(HubDoor::new(hub));
     let begin = |address: SocketAddr, tls| {
         let listen = Listen { address, tls };
@@ -80,7 +80,7 @@ pub(crate) fn start(hub: &Arc<Hub>, options: &RtspListen) -> Servers {
 }
 
 /// The user's own certificate, or else the hub's.
-fn source(hub: &Hub, options: &RtspListen) -> Source {
+fn source(hub: &Hub, options: &StreamServers) -> Source {
     if let (Some(certificate), Some(key)) = (&options.rtsps_cert, &options.rtsps_key) {
         return Source::Given { certificate: certificate.clone(), key: key.clone() };
     }

@@ -79,7 +79,7 @@ impl Challenges {
         if is_fresh {
             self.counted = answer.count().unwrap_or(self.counted);
         }
-        Some(Shown::Answer(Answer { answer, method: request.method.clone(), is_fresh }))
+        Some(Shown::Answer(Answer { said: answer, method: request.method.clone(), is_fresh }))
     }
 }
 

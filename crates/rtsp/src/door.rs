@@ -59,7 +59,7 @@ impl std::fmt::Debug for Shown {
 /// A client's answer to a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    pub(crate) answer: digest::Answer,
+    pub(crate) said: digest::Answer,
     pub(crate) method: String,
     pub(crate) is_fresh: bool,
 }
@@ -67,12 +67,12 @@ pub struct Answer {
 impl Answer {
     /// Who he says that he is.
     pub fn user(&self) -> &str {
-        &self.answer.username
+        &self.said.username
     }
 
     /// Held against a password that it may be about.
     pub fn verdict(&self, password: &str) -> Verdict {
-        match self.answer.proves(password, &self.method) {
+        match self.said.proves(password, &self.method) {
             true if self.is_fresh => Verdict::Right,
             true => Verdict::Stale,
             false => Verdict::Wrong,
