@@ -8,3 +8,4 @@ pub mod hub;
 pub mod own_namespace;
 pub mod process;
 pub mod proxy;
+pub mod udp_line;

@@ -29,6 +29,7 @@ mod supervision;
 mod tokens;
 mod transcode;
 mod whep;
+mod whep_auto;
 mod whep_sound;
 
 use std::time::Duration;

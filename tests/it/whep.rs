@@ -13,6 +13,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 use tarsier_demo::{DemoOptions, DemoServer};
 use tarsier_tests::hub::{HubProcess, token};
+use tarsier_tests::udp_line::UdpLine;
 use tokio::net::UdpSocket;
 
 use crate::recording::{stream, until_written};
@@ -111,6 +112,24 @@ impl Viewer {
         let answer = SdpAnswer::from_sdp_string(&told)?;
         viewer.rtc.sdp_api().accept_answer(pending, answer)?;
         Ok((viewer, location, etag, told))
+    }
+
+    /// Begins to watch from behind a line.
+    pub(crate) async fn behind_a_line(
+        hub: &HubProcess,
+        (camera, stream): (&str, &str),
+    ) -> anyhow::Result<(Self, UdpLine)> {
+        let (mut viewer, offer, pending) = Self::new().await?;
+        let answer = post_stream(hub, (camera, stream), "application/sdp", offer).await?;
+        ensure!(answer.status() == 201, "{}: {}", answer.status(), answer.text().await?);
+        let answer = answer.text().await?;
+        let candidate = answer.lines().find(|line| line.starts_with("a=candidate:"));
+        let port = candidate.and_then(|line| line.split(' ').nth(5)).context("no candidate")?;
+        let line = UdpLine::start(([127, 0, 0, 1], port.parse()?).into()).await?;
+        let near = line.address().port();
+        let answer = answer.replace(&format!(" {port} typ host"), &format!(" {near} typ host"));
+        viewer.rtc.sdp_api().accept_answer(pending, SdpAnswer::from_sdp_string(&answer)?)?;
+        Ok((viewer, line))
     }
 
     /// The next picture or packet of sound; nothing once the hub has said goodbye.

@@ -1,4 +1,4 @@
-//! Hands: the one UDP socket, the TCP port beside it ([`crate::lines`]), and who is behind them.
+//! Hands: the one UDP socket, the TCP port beside it ([`crate::tcp`]), and who is behind them.
 //!
 //! What does not belong here: whose a datagram is ([`crate::table`]), whether a stream can be shown ([`crate::judge`]).
 
@@ -25,13 +25,13 @@ use tokio::task::JoinHandle;
 use crate::follow::Follow;
 use crate::fragment::Fragment;
 use crate::judge::{Order, Refusal, payload};
-use crate::lines::{self, Lines};
 use crate::offer::{H264Payload, OfferError, SoundPayloads, h264_payloads, sound_payloads};
-use crate::peer::{Estimate, Peer, PeerOptions};
+use crate::peer::{Peer, PeerOptions, Reports};
 use crate::place::{Ours, Over, Place};
 use crate::session::{Hearing, Mail, Sending, Session, Show, instant};
 use crate::sound::{Route, route};
 use crate::table::{Newcomer, SessionId, Table};
+use crate::tcp::{self, Connections};
 
 /// The longest datagram that the library takes.
 pub(crate) const MAX_DATAGRAM_BYTES: usize = 2000;
@@ -127,7 +127,7 @@ pub struct Whep {
 /// What sessions share.
 pub(crate) struct Gate {
     socket: UdpSocket,
-    lines: Arc<Lines>,
+    connections: Arc<Connections>,
     ours: Ours,
     certificate: DtlsCert,
     clock: Arc<dyn Clock>,
@@ -160,7 +160,7 @@ impl Whep {
             .ok_or_else(|| io::Error::other("no certificate could be made"))?;
         let gate = Arc::new(Gate {
             socket,
-            lines: Arc::default(),
+            connections: Arc::default(),
             ours,
             certificate,
             clock,
@@ -170,7 +170,7 @@ impl Whep {
         let reading = tokio::spawn(read(gate.clone()));
         let to = gate.clone();
         let deliver = Arc::new(move |source, bytes: &[u8]| to.deliver(source, bytes));
-        let accepting = tokio::spawn(lines::accept(listener, gate.lines.clone(), deliver));
+        let accepting = tokio::spawn(tcp::accept(listener, gate.connections.clone(), deliver));
         Ok(Self { gate, tasks: [reading, accepting] })
     }
 
@@ -205,7 +205,7 @@ impl Whep {
             certificate: self.gate.certificate.clone(),
             ours: self.gate.ours,
             now: instant(),
-            estimate: if choose.is_some() { Estimate::Yes } else { Estimate::No },
+            reports: if choose.is_some() { Reports::Told } else { Reports::NotTold },
         })
         .map_err(OpenError::Unanswerable)?;
         let (handle, inbox) = mpsc::channel(INBOX);
@@ -399,7 +399,7 @@ impl Gate {
     /// What cannot be sent is lost, as datagrams may be.
     pub(crate) async fn send(&self, to: Place, bytes: &[u8]) {
         match to.over {
-            Over::Tcp => self.lines.send(to.address, bytes).await,
+            Over::Tcp => self.connections.send(to.address, bytes).await,
             Over::Udp => {
                 if let Err(error) = self.socket.send_to(bytes, to.address).await {
                     tracing::trace!(%error, "a datagram was not sent");

@@ -5,16 +5,16 @@
 //! ```
 //! Words: [`offer`], [`fragment`]. Brains: [`judge`] says whether the stream can go to this viewer, [`stamp`] what RTP
 //! times pictures get, [`sound`] how sound is sent ([`g711`]: what that is as bytes), [`refresh`] when a lost picture is made
-//! good, [`follow`] which stream a viewer of `auto` should have, [`table`] whose a datagram is. Hands: [`gate`] has the socket,
-//! [`lines`] the connections of those whom UDP does not reach, [`session`] one viewer, [`peer`] the library. What does not
-//! belong here: HTTP, rights, sentences for people, coding anew.
+//! good, [`follow`] which stream a viewer of `auto` should have ([`line`]: what his line carries), [`table`] whose a datagram is.
+//! Hands: [`gate`] has the socket, [`tcp`] the connections of those whom UDP does not reach, [`session`] one viewer, [`peer`] the
+//! library. What does not belong here: HTTP, rights, sentences for people, coding anew.
 
 mod follow;
 pub mod fragment;
 mod g711;
 pub mod gate;
 pub mod judge;
-mod lines;
+mod line;
 pub mod offer;
 mod peer;
 mod picture;
@@ -24,6 +24,7 @@ mod session;
 mod sound;
 mod stamp;
 pub mod table;
+mod tcp;
 
 pub use gate::{Feeds, Opened, Whep};
 pub use judge::Refusal;

@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::SdpOffer;
 use str0m::config::DtlsCert;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, MediaKind, MediaTime, Mid, Pt};
 use str0m::net::{Protocol, Receive, TcpType};
-use str0m::rtp::Extension;
+use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{Extension, RawPacket};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use crate::fragment::MAX_CANDIDATES;
@@ -21,8 +21,6 @@ use crate::sound::Packet;
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
 const PLAYOUT_DELAY_ID: u8 = 5;
-/// What a line is taken to carry until more is known (guess).
-const AT_FIRST: Bitrate = Bitrate::mbps(8);
 
 /// What the library wants done.
 #[derive(Debug)]
@@ -33,8 +31,10 @@ pub(crate) enum Said {
     Connected,
     /// The viewer lost pictures.
     KeyframeWanted,
-    /// His line carries so much, in bits a second, as estimated.
-    Carries(u64),
+    /// A packet of that number goes out.
+    Sent { number: u64, bytes: usize },
+    /// Which packets have reached the viewer, in order.
+    Arrived(Vec<u64>),
     /// The viewer is gone.
     Gone,
     /// Something that needs no answer.
@@ -53,16 +53,16 @@ pub(crate) struct PeerOptions<'a> {
     /// Where the viewer reaches us.
     pub(crate) ours: Ours,
     pub(crate) now: Instant,
-    pub(crate) estimate: Estimate,
+    pub(crate) reports: Reports,
 }
 
-/// Whether it is estimated what the viewer's line carries.
+/// Whether it is told what becomes of each packet. The library's own estimate is not asked for: it paces (measured: a
+/// keyframe was held back up to a second), and is slow to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Estimate {
-    /// It is, and pictures are paced for it: a large one is held back a little.
-    Yes,
-    /// It is not, and nothing is paced (measured: a keyframe was held back up to a second).
-    No,
+pub(crate) enum Reports {
+    /// It is; the library copies each packet for it.
+    Told,
+    NotTold,
 }
 
 /// A track on its way.
@@ -90,6 +90,8 @@ pub(crate) struct Peer {
     pictures: Lane,
     sounds: Lane,
     has_connected: bool,
+    /// Of the newest packet that went out.
+    number: u64,
     /// Taken from the viewer; the library keeps every one as long as the session lives.
     candidates: usize,
 }
@@ -97,13 +99,13 @@ pub(crate) struct Peer {
 impl Peer {
     /// Answers an offer: the peer, its answer, and the name that STUN requests for it carry.
     pub(crate) fn answer(options: PeerOptions<'_>) -> Result<(Self, String, String), RtcError> {
-        let PeerOptions { offer, payload, sound, certificate, ours, now, estimate } = options;
+        let PeerOptions { offer, payload, sound, certificate, ours, now, reports } = options;
         let offer = SdpOffer::from_sdp_string(offer)?;
         // The viewer finds us and not the other way round: we have one address and answer to where requests come from.
         let mut config = Rtc::builder()
             .set_ice_lite(true)
             .set_dtls_cert(certificate)
-            .enable_bwe((estimate == Estimate::Yes).then_some(AT_FIRST))
+            .enable_raw_packets(reports == Reports::Told)
             .clear_codecs()
             .set_extension(PLAYOUT_DELAY_ID, Extension::PlayoutDelay);
         config.codec_config().add_h264(
@@ -137,6 +139,7 @@ impl Peer {
             pictures: Lane::default(),
             sounds: Lane::default(),
             has_connected: false,
+            number: 0,
             candidates: 0,
         };
         Ok((peer, answer, name))
@@ -205,11 +208,6 @@ impl Peer {
         writer.write(packet.payload_type.into(), at, time, packet.data)
     }
 
-    /// So much is sent, and room for so much is to be found, in bits a second.
-    pub(crate) fn wish(&mut self, desired_bps: u64) {
-        self.rtc.bwe().set_bitrate(Bitrate::ZERO, Bitrate::bps(desired_bps));
-    }
-
     /// Says goodbye; [`Self::poll`] has the datagrams.
     pub(crate) fn close(&mut self) -> Result<(), RtcError> {
         self.rtc.close()
@@ -221,6 +219,25 @@ impl Peer {
 
     pub(crate) const fn has_connected(&self) -> bool {
         self.has_connected
+    }
+
+    fn raw(&mut self, packet: RawPacket) -> Said {
+        match packet {
+            RawPacket::RtpTx(header, bytes) => {
+                let Some(low) = header.ext_vals.transport_cc else { return Said::Nothing };
+                self.number = extended(self.number, low);
+                Said::Sent { number: self.number, bytes: bytes.len() }
+            }
+            RawPacket::RtcpRx(Rtcp::Twcc(report)) => {
+                let first = extended(self.number, report.base_seq);
+                // The times in it are those of the viewer's clock, from an unknown beginning on.
+                let packets = report.into_iter(crate::session::instant(), first.into());
+                let numbered = (first..).zip(packets);
+                let arrived = numbered.filter(|(_, (_, _, at))| at.is_some());
+                Said::Arrived(arrived.map(|(number, _)| number).collect())
+            }
+            _ => Said::Nothing,
+        }
     }
 
     /// What the library wants.
@@ -246,15 +263,20 @@ impl Peer {
                     Said::Nothing
                 }
                 Event::KeyframeRequest(_) => Said::KeyframeWanted,
-                Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => {
-                    Said::Carries(estimate.as_u64())
-                }
+                Event::RawPacket(packet) => self.raw(*packet),
                 Event::Closed
                 | Event::IceConnectionStateChange(IceConnectionState::Disconnected) => Said::Gone,
                 _ => Said::Nothing,
             },
         })
     }
+}
+
+/// The number whose low 16 bits are these, nearest to another one.
+fn extended(near: u64, low: u16) -> u64 {
+    let [.., high, least] = near.to_be_bytes();
+    let step = low.wrapping_sub(u16::from_be_bytes([high, least])).cast_signed();
+    near.saturating_add_signed(step.into())
 }
 
 /// Players keep tracks together in time that are of one stream (RFC 8830); the library makes a stream of each.
@@ -295,7 +317,7 @@ mod tests {
             certificate: CERTIFICATE.get_or_init(made).clone(),
             ours: Ours { udp: OURS.into(), tcp: OURS.into() },
             now: instant(),
-            estimate: Estimate::Yes,
+            reports: Reports::Told,
         })
     }
 
@@ -371,6 +393,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_go_on_where_their_16_bits_turn_over() {
+        assert_eq!(extended(0, 7), 7);
+        assert_eq!(extended(65_530, 3), 65_539);
+        assert_eq!(extended(65_539, 65_530), 65_530, "a report of the past");
+        assert_eq!(extended(200_000, 3400), 200_008);
+    }
+
+    #[test]
     fn the_offer_that_is_changed_below_is_a_good_one() {
         let (_, answer, ufrag) = answered(OFFER).unwrap();
         assert!(
@@ -391,7 +421,7 @@ mod tests {
             .filter(|line| {
                 ["a=ice-", "a=fingerprint", "a=setup"].iter().any(|it| line.starts_with(it))
             })
-            .map(|line| format!("{line}\r\n"))
+            .flat_map(|line| [line, "\r\n"])
             .collect();
         let offer = [&offer, CHROMIUM_AUDIO, &ice].concat();
         let section = |answer: &str| answer.split("m=audio ").nth(1).unwrap().to_owned();

@@ -52,9 +52,28 @@ fn kind(nal: &[u8]) -> Kind {
     }
 }
 
-/// The picture for the wire; nothing if there is no whole NAL unit in it.
-pub(crate) fn annex_b(unit: &AccessUnit, sets: &Sets) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(unit.data.len() + sets.sps.len() + sets.pps.len() + 16);
+/// Names what is in a message to nobody: a decoder passes over what it does not know. Made by chance.
+const PADDING_ID: [u8; 16] = [
+    0x9b, 0x4e, 0x71, 0xd2, 0x5a, 0xc8, 0x43, 0x1f, 0xa6, 0x3d, 0xe7, 0x58, 0x94, 0x2b, 0xf1, 0x6c,
+];
+
+/// Supplemental enhancement information of about that length (ITU-T H.264 sections 7.3.2.3.1 and D.1.6): filler units
+/// would be what it is for, but the library sends none.
+fn padding(bytes: usize) -> Vec<u8> {
+    let size = bytes + PADDING_ID.len();
+    let mut nal = vec![0x06, 0x05];
+    nal.resize(nal.len() + size / 255, 0xff);
+    nal.push(u8::try_from(size % 255).unwrap_or(0));
+    nal.extend_from_slice(&PADDING_ID);
+    nal.resize(nal.len() + bytes, 0xff);
+    nal.push(0x80);
+    nal
+}
+
+/// The picture for the wire, with so many bytes that mean nothing; none if there is no whole NAL unit in it.
+pub(crate) fn annex_b(unit: &AccessUnit, sets: &Sets, pad_bytes: usize) -> Option<Vec<u8>> {
+    let sets_bytes = sets.sps.len() + sets.pps.len();
+    let mut bytes = Vec::with_capacity(unit.data.len() + sets_bytes + pad_bytes + 64);
     let mut put = |nal: &[u8]| {
         bytes.extend_from_slice(&START_CODE);
         bytes.extend_from_slice(nal);
@@ -62,6 +81,9 @@ pub(crate) fn annex_b(unit: &AccessUnit, sets: &Sets) -> Option<Vec<u8>> {
     if unit.is_keyframe {
         put(&sets.sps);
         put(&sets.pps);
+    }
+    if pad_bytes > 0 {
+        put(&padding(pad_bytes));
     }
     let mut rest = &unit.data[..];
     let mut is_empty = true;
@@ -125,7 +147,7 @@ mod tests {
         let sets = Sets::of(&video(77)).unwrap();
         let keyframe = unit(&[&[0x09, 0xf0], &[0x67, 1], &[0x68, 1], &[0x65, 7, 7]], true);
         assert_eq!(
-            annex_b(&keyframe, &sets).unwrap(),
+            annex_b(&keyframe, &sets, 0).unwrap(),
             [
                 &[0, 0, 0, 1, 0x67, 77, 0, 31, 0xac][..],
                 &[0, 0, 0, 1, 0x68, 0xee],
@@ -135,7 +157,22 @@ mod tests {
             "those of the run, not those in the picture"
         );
         let other = unit(&[&[0x41, 9], &[0x41, 8]], false);
-        assert_eq!(annex_b(&other, &sets).unwrap(), [0, 0, 0, 1, 0x41, 9, 0, 0, 0, 1, 0x41, 8]);
+        assert_eq!(annex_b(&other, &sets, 0).unwrap(), [0, 0, 0, 1, 0x41, 9, 0, 0, 0, 1, 0x41, 8]);
+    }
+
+    #[test]
+    fn padding_stands_before_the_picture_and_tells_its_length() {
+        let sets = Sets::of(&video(77)).unwrap();
+        for pad_bytes in [1, 238, 239, 240, 5000] {
+            let padded = annex_b(&unit(&[&[0x41, 9]], false), &sets, pad_bytes).unwrap();
+            let nal = padded.strip_prefix(&[0, 0, 0, 1]).unwrap();
+            let nal = nal.strip_suffix(&[0, 0, 0, 1, 0x41, 9]).unwrap();
+            let body = nal.strip_prefix(&[0x06, 0x05]).unwrap();
+            let ones = body.iter().take_while(|byte| **byte == 0xff).count();
+            let size = ones * 255 + usize::from(body[ones]);
+            assert_eq!(size, 16 + pad_bytes);
+            assert_eq!(body.len(), ones + 1 + size + 1, "and the bits at the end");
+        }
     }
 
     #[test]
@@ -143,8 +180,8 @@ mod tests {
         let sets = Sets::of(&video(77)).unwrap();
         let mut torn = unit(&[&[0x41, 9, 9, 9]], false);
         torn.data = torn.data.slice(..6);
-        assert_eq!(annex_b(&torn, &sets), None);
-        assert_eq!(annex_b(&unit(&[&[0x09, 0xf0]], false), &sets), None, "a delimiter alone");
-        assert_eq!(annex_b(&unit(&[], true), &sets), None);
+        assert_eq!(annex_b(&torn, &sets, 0), None);
+        assert_eq!(annex_b(&unit(&[&[0x09, 0xf0]], false), &sets, 0), None, "a delimiter alone");
+        assert_eq!(annex_b(&unit(&[], true), &sets, 0), None);
     }
 }

@@ -41,7 +41,7 @@ const BURST_PAUSE: Duration = Duration::from_millis(2);
 /// What comes to a session from outside. When the sender is dropped, it is over.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// From the socket, or from a line.
+    /// From the socket, or over TCP.
     Datagram { source: Place, bytes: Bytes },
     /// By PATCH.
     Candidate(String),
@@ -190,7 +190,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 self.show.refresh.sent(now);
             }
             if watch.is_some() {
-                self.look(now, &mut coming).await?;
+                let waited = watch.as_ref().map(|watch| watch.waited(now));
+                self.look(now, waited.unwrap_or_default(), &mut coming).await?;
             }
             let silent_at = if self.peer.has_connected() {
                 heard + SILENCE
@@ -204,9 +205,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
             let own = self.show.refresh.deadline().into_iter().chain(looks_at);
             let own = own.min().map_or(silent_at, |at| at.min(silent_at));
             let sleep = own.since(now).min(wants.until.saturating_duration_since(instant()));
+            let may_send = self.follow.as_ref().is_none_or(|follow| follow.may_send(now));
             let happened = tokio::select! {
                 mail = self.inbox.recv() => Happened::Mail(mail),
-                next = next_of(watch.as_mut()) => Happened::Picture(next),
+                next = next_of(watch.as_mut().filter(|_| may_send)) => Happened::Picture(next),
                 next = next_of(coming.as_mut().map(|coming| &mut coming.watch)) => Happened::Coming(next),
                 next = next_of(sounds.as_mut()) => Happened::Sound(next),
                 () = tokio::time::sleep(sleep) => Happened::Time,
@@ -231,15 +233,17 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
     }
 
     /// Watches what should be shown, if that is another stream.
-    async fn look(&mut self, now: Mono, coming: &mut Option<Coming<N>>) -> Result<(), End> {
+    async fn look(
+        &mut self,
+        now: Mono,
+        waited: Duration,
+        coming: &mut Option<Coming<N>>,
+    ) -> Result<(), End> {
         let Some(follow) = &mut self.follow else { return Ok(()) };
         if follow.deadline() > now {
             return Ok(());
         }
-        follow.look(now);
-        if let Some(wished) = follow.wished_bps() {
-            self.peer.wish(wished);
-        }
+        follow.look(now, waited);
         let wanted = follow.wanted().ok_or(End::NotPlayable)?;
         if wanted == self.stream.1 {
             *coming = None;
@@ -338,15 +342,13 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
             }
             return Err(End::NotPlayable);
         }
-        let Some(picture) = self.show.sets.as_ref().and_then(|sets| annex_b(unit, sets)) else {
-            return Ok(());
-        };
+        let now = self.clock.mono();
+        let pad_bytes = self.follow.as_mut().map_or(0, |follow| follow.picture(now, live));
+        let picture = self.show.sets.as_ref().and_then(|sets| annex_b(unit, sets, pad_bytes));
+        let Some(picture) = picture else { return Ok(()) };
         let stamp =
             self.show.stamper.stamp(unit.pts, live.arrived_utc_us).map_err(|_| End::ClockSet)?;
         self.show.until_utc_us = Some(live.arrived_utc_us);
-        if let Some(follow) = &mut self.follow {
-            follow.sent(live);
-        }
         Ok(self.peer.write(at(&*self.clock, stamp.unix_us), stamp.time, picture)?)
     }
 
@@ -358,9 +360,14 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 Said::Send { to, bytes } => self.send(to, &bytes).await,
                 Said::Connected => has_connected = true,
                 Said::KeyframeWanted => self.show.refresh.asked(),
-                Said::Carries(bps) => {
+                Said::Sent { number, bytes } => {
                     if let Some(follow) = &mut self.follow {
-                        follow.carries(bps);
+                        follow.sent(self.clock.mono(), number, bytes);
+                    }
+                }
+                Said::Arrived(numbers) => {
+                    if let Some(follow) = &mut self.follow {
+                        follow.reported(self.clock.mono(), numbers);
                     }
                 }
                 Said::Gone => return Err(End::Gone),

@@ -2,7 +2,7 @@
 //! its length in two bytes, the higher one first (RFC 4571 section 2).
 //!
 //! ```text
-//! session --send--> outbox of its line --frames--> socket
+//! session --send--> outbox of its connection --frames--> socket
 //! socket --frames--> deliver --> session
 //! ```
 //! A full outbox is waited for: behind it the viewer's queue in the fan-out leaves whole GOPs out. What does not belong
@@ -27,29 +27,29 @@ use crate::session::SILENCE;
 use crate::table::MAX_SESSIONS;
 
 /// A browser opens one for each of its networks; all but one of a session fall silent.
-const MAX_LINES: usize = 4 * MAX_SESSIONS;
-/// Datagrams that wait for a line, some 80 kB: what is behind them is left out by whole GOPs.
+const MAX_CONNECTIONS: usize = 4 * MAX_SESSIONS;
+/// Datagrams that wait for a connection, some 80 kB: what is behind them is left out by whole GOPs.
 const OUTBOX: usize = 64;
 /// Who takes nothing for so long is gone.
 const STALLS_FOR: Duration = Duration::from_secs(10);
 /// When there are no more files to be had.
 const BREATH: Duration = Duration::from_millis(200);
 
-/// What came over a line: answers whether it was somebody's.
+/// What came over a connection: answers whether it was somebody's.
 pub(crate) type Deliver = Arc<dyn Fn(Place, &[u8]) -> bool + Send + Sync>;
 
 /// All that are open.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct Connections {
     open: Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>,
 }
 
-impl Lines {
+impl Connections {
     /// What cannot be sent is lost, as datagrams may be.
     pub(crate) async fn send(&self, to: SocketAddr, datagram: &[u8]) {
-        let line = self.open().get(&to).cloned();
-        if let Some(line) = line {
-            let _ = line.send(Bytes::copy_from_slice(datagram)).await;
+        let outbox = self.open().get(&to).cloned();
+        if let Some(outbox) = outbox {
+            let _ = outbox.send(Bytes::copy_from_slice(datagram)).await;
         }
     }
 
@@ -59,17 +59,17 @@ impl Lines {
 }
 
 /// Takes whoever connects, for ever.
-pub(crate) async fn accept(listener: TcpListener, lines: Arc<Lines>, deliver: Deliver) {
+pub(crate) async fn accept(listener: TcpListener, connections: Arc<Connections>, deliver: Deliver) {
     let mut carried = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, source)) if carried.len() < MAX_LINES => {
-                    carried.spawn(carry(stream, source, lines.clone(), deliver.clone()));
+                Ok((stream, source)) if carried.len() < MAX_CONNECTIONS => {
+                    carried.spawn(carry(stream, source, connections.clone(), deliver.clone()));
                 }
-                Ok((_, source)) => tracing::debug!(%source, "there are too many lines"),
+                Ok((_, source)) => tracing::debug!(%source, "there are too many connections"),
                 Err(error) => {
-                    tracing::debug!(%error, "a line could not be taken");
+                    tracing::debug!(%error, "a connection could not be taken");
                     tokio::time::sleep(BREATH).await;
                 }
             },
@@ -78,25 +78,30 @@ pub(crate) async fn accept(listener: TcpListener, lines: Arc<Lines>, deliver: De
     }
 }
 
-/// A line's place among the open ones; given back however it ends.
+/// A connection's place among the open ones; given back however it ends.
 struct Listed {
-    lines: Arc<Lines>,
+    connections: Arc<Connections>,
     source: SocketAddr,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.lines.open().remove(&self.source);
+        self.connections.open().remove(&self.source);
     }
 }
 
-async fn carry(stream: TcpStream, source: SocketAddr, lines: Arc<Lines>, deliver: Deliver) {
+async fn carry(
+    stream: TcpStream,
+    source: SocketAddr,
+    connections: Arc<Connections>,
+    deliver: Deliver,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "pictures may wait for each other");
     }
-    let (line, outbox) = mpsc::channel(OUTBOX);
-    lines.open().insert(source, line);
-    let _listed = Listed { lines, source };
+    let (handle, outbox) = mpsc::channel(OUTBOX);
+    connections.open().insert(source, handle);
+    let _listed = Listed { connections, source };
     let (reader, writer) = stream.into_split();
     tokio::select! {
         () = hear(BufReader::new(reader), source, deliver, SILENCE) => {}
@@ -158,7 +163,7 @@ mod tests {
     const AT_LAST: Duration = Duration::from_secs(20);
 
     struct Scene {
-        lines: Arc<Lines>,
+        connections: Arc<Connections>,
         address: SocketAddr,
         heard: mpsc::UnboundedReceiver<(Place, Vec<u8>)>,
         accepting: tokio::task::JoinHandle<()>,
@@ -169,24 +174,24 @@ mod tests {
         async fn new() -> Self {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             let address = listener.local_addr().unwrap();
-            let lines = Arc::new(Lines::default());
+            let connections = Arc::new(Connections::default());
             let (hear, heard) = mpsc::unbounded_channel();
             let deliver = Arc::new(move |place, bytes: &[u8]| {
                 let is_ours = bytes.first().is_some_and(u8::is_ascii_alphabetic);
                 hear.send((place, bytes.to_vec())).unwrap();
                 is_ours
             });
-            let accepting = tokio::spawn(accept(listener, lines.clone(), deliver));
-            Self { lines, address, heard, accepting }
+            let accepting = tokio::spawn(accept(listener, connections.clone(), deliver));
+            Self { connections, address, heard, accepting }
         }
 
         async fn until_open(&self, count: usize) {
             let waits = async {
-                while self.lines.open().len() != count {
+                while self.connections.open().len() != count {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
-            tokio::time::timeout(AT_LAST, waits).await.expect("so many lines are open");
+            tokio::time::timeout(AT_LAST, waits).await.expect("so many connections are open");
         }
     }
 
@@ -203,18 +208,18 @@ mod tests {
             let (place, bytes) = scene.heard.recv().await.unwrap();
             assert_eq!((place.over, place.address, &bytes[..]), (Over::Tcp, source, expected));
         }
-        scene.lines.send(source, b"one").await;
-        scene.lines.send(source, &[7; 1200]).await;
+        scene.connections.send(source, b"one").await;
+        scene.connections.send(source, &[7; 1200]).await;
         assert_eq!(frame(&mut viewer).await.unwrap(), b"one");
         assert_eq!(frame(&mut viewer).await.unwrap(), vec![7; 1200]);
         drop(viewer);
         scene.until_open(0).await;
-        scene.lines.send(source, b"nobody is there: lost").await;
+        scene.connections.send(source, b"nobody is there: lost").await;
         scene.accepting.abort();
     }
 
     #[tokio::test]
-    async fn a_line_over_which_nothing_comes_that_is_anybodys_is_not_kept() {
+    async fn a_connection_over_which_nothing_comes_that_is_anybodys_is_not_kept() {
         const SILENT_FOR: Duration = Duration::from_millis(300);
         let deliver: Deliver = Arc::new(|_, bytes: &[u8]| bytes == b"a");
         let (mut viewer, ours) = tokio::io::duplex(100);
@@ -240,8 +245,8 @@ mod tests {
         let datagram = [b'a'; 1200];
         let full = async {
             loop {
-                scene.lines.send(source, &datagram).await;
-                if scene.lines.open().is_empty() {
+                scene.connections.send(source, &datagram).await;
+                if scene.connections.open().is_empty() {
                     break;
                 }
             }
