@@ -351,10 +351,11 @@ fn sound_goes_out_beside_the_pictures() {
 fn another_recorder_takes_user_name_and_password_or_the_token_as_password() {
     journey(async {
         let server = cameras(1).await?;
-        let (_folder, hub) = hub().await?;
+        let (folder, hub) = hub().await?;
         let id = hub.add_camera(&camera(&server, 1, "Gate")).await?;
         until_written(&hub, &id, 30).await?;
         let login = Login::given(&hub, &[&id]).await?;
+        let made = token(folder.path(), &["--role", "viewer", "--camera", &id]).await?;
         let (_other_folder, other) = self::hub().await?;
         let mut second = json!({
             "name": "Gate, of the other",
@@ -364,12 +365,14 @@ fn another_recorder_takes_user_name_and_password_or_the_token_as_password() {
         });
         let of_other = other.add_camera(&second).await?;
         until_written(&other, &of_other, 100).await?;
-        second["name"] = json!("Gate, by token");
         second["username"] = json!("anybody");
-        second["password"] = json!(login.token);
-        let of_other = other.add_camera(&second).await?;
-        until_written(&other, &of_other, 30).await?;
-        until_viewers(&hub, &id, 2).await?;
+        for (name, token) in [("Gate, by token", &login.token), ("Gate, by the command's", &made)] {
+            second["name"] = json!(name);
+            second["password"] = json!(token);
+            let of_other = other.add_camera(&second).await?;
+            until_written(&other, &of_other, 30).await?;
+        }
+        until_viewers(&hub, &id, 3).await?;
 
         second["name"] = json!("With a wrong one");
         second["username"] = json!(login.user);
@@ -411,10 +414,13 @@ fn ffmpeg_and_gstreamer_log_in_with_a_user_name_and_a_password() {
         let (user, password) = (format!("user-id={}", login.user), login.password.as_str());
         let password = format!("user-pw={password}");
         gstreamer(folder.path(), &[&location, &user, &password], 60).await?;
-        // A token that the hub never saw, which only Basic can show.
+        // A token that the command line made, without the hub: proved by Digest, too.
         let token = token(folder.path(), &["--role", "viewer", "--camera", &id]).await?;
         let password = format!("user-pw={token}");
         gstreamer(folder.path(), &[&location, "user-id=anybody", &password], 60).await?;
+        let address = hub.rtsp_url.replace("rtsp://", &format!("rtsp://anybody:{token}@"));
+        let location = format!("location={address}/{id}/main");
+        gstreamer(folder.path(), &[&location, "protocols=tcp"], 60).await?;
 
         for wrong in [url.replace(&login.password, "wrong"), url.replace(&login.user, "nobody")] {
             let arguments = ["-v", "error", "-rtsp_transport", "tcp", "-i", &wrong];

@@ -5,6 +5,7 @@
 //! DATA/secret.key   0600                 DATA/run/         socket, hub.json, hub.lock; 0700
 //! DATA/revoked.json 0600; tokens that are good for nothing any more
 //! DATA/given.json   0600; what the tokens say that were handed on
+//! DATA/made/        the same of those that `tarsierd token` made
 //! DATA/rtsps.key    0600; of DATA/rtsps.crt, the hub's own certificate
 //! DATA/cameras.json 0600; what a new index is given if that one is lost
 //! DATA/footage/     the tier that is written to; tarsier-tier.json is its identity, locks.json its locks,
@@ -102,6 +103,10 @@ impl DataDir {
 
     pub(crate) fn given(&self) -> PathBuf {
         self.root.join("given.json")
+    }
+
+    pub(crate) fn made(&self) -> PathBuf {
+        made(&self.root)
     }
 
     /// Certificate and key.
@@ -218,6 +223,11 @@ fn tier_identity(tier: &Path, now_utc_ms: i64) -> Result<String, OpenDataDirErro
     let text = serde_json::to_string(&tier).expect("two plain fields are JSON");
     replace(&path, text.as_bytes()).map_err(|source| not_writable(&path, source))?;
     Ok(tier.id)
+}
+
+/// Where `tarsierd token` tells what it made.
+pub(crate) fn made(data_dir: &Path) -> PathBuf {
+    data_dir.join("made")
 }
 
 /// Writes a whole file for this user only, or leaves the old one. What is written is there after a power cut.

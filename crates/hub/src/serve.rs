@@ -33,7 +33,7 @@ use crate::platform::{self, FileLimit};
 use crate::programs::ChildPrograms;
 use crate::rungs::{self, Order, Rungs, opus as sound};
 use crate::secrets::SecretBox;
-use crate::sessions::{Files, GivenFile, RevokedFile, Sessions};
+use crate::sessions::{Files, GivenFile, MadeFolder, RevokedFile, Sessions};
 use crate::stills::Stills;
 use crate::storage::{self, Storage};
 use crate::tokens::{Grant, SESSION, Tokens};
@@ -141,8 +141,11 @@ pub(crate) async fn build(
     let is_paused = index.setting(cameras::PAUSED).context("cannot read the settings")?.as_deref()
         == Some("true");
 
-    let files =
-        Files { revoked: RevokedFile::new(data.revoked()), given: GivenFile::new(data.given()) };
+    let files = Files {
+        revoked: RevokedFile::new(data.revoked()),
+        given: GivenFile::new(data.given()),
+        made: MadeFolder::new(data.made()),
+    };
     let sessions = Sessions::open(Tokens::new(data.key()), files, clock)
         .context("cannot read which tokens are revoked, or which were handed on")?;
     let connections =

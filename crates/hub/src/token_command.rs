@@ -1,6 +1,6 @@
 //! `tarsierd token`: prints a token, or takes one back.
 //!
-//! A token is made without the hub, by its key. One is taken back by the hub, which ends what goes on under it; if none runs,
+//! A token is made without the hub, by its key; what it says is left where the hub looks for it. One is taken back by the hub, which ends what goes on under it; if none runs,
 //! its list is written here.
 
 use std::io::Write;
@@ -14,7 +14,7 @@ use tarsier_types::{CameraId, Clock, StreamKind, SystemClock};
 
 use crate::cli::{RightArg, RoleArg, StreamArg, Token};
 use crate::data_dir::{self, DataDir};
-use crate::sessions::RevokedFile;
+use crate::sessions::{MadeFolder, RevokedFile};
 use crate::tokens::{Grant, Tokens, is_id};
 
 /// For the request that takes a token back.
@@ -49,7 +49,11 @@ fn print(asked: &Token, role: RoleArg, tokens: &Tokens, clock: SystemClock) -> R
         streams: some(asked.streams.iter().map(|stream| stream_of(*stream).into()).collect()),
         rights: some(asked.rights.iter().map(|right| right_of(*right)).collect()),
     };
-    let (token, _) = tokens.issue(grant, clock.utc(), asked.ttl);
+    let (token, claims) = tokens.issue(grant, clock.utc(), asked.ttl);
+    if let Err(error) = MadeFolder::new(data_dir::made(&asked.data_dir)).keep(&claims) {
+        let told = "programs that prove a password by Digest will not be let in with it";
+        writeln!(std::io::stderr(), "this token was not noted, so {told}: {error}")?;
+    }
     writeln!(std::io::stdout(), "{token}").context("cannot print the token")
 }
 

@@ -10,6 +10,7 @@
 //! here: signatures ([`crate::tokens`]), how a transport says goodbye.
 
 mod given;
+mod made;
 mod revoked;
 mod roll;
 mod scope;
@@ -25,6 +26,7 @@ use tarsier_types::{Clock, SystemClock};
 use tokio::sync::watch;
 
 pub(crate) use self::given::GivenFile;
+pub(crate) use self::made::MadeFolder;
 pub(crate) use self::revoked::RevokedFile;
 pub(crate) use self::roll::{Ending, PermitId};
 use self::roll::{Look, Roll};
@@ -64,6 +66,7 @@ pub(crate) struct Sessions {
 pub(crate) struct Files {
     pub(crate) revoked: RevokedFile,
     pub(crate) given: GivenFile,
+    pub(crate) made: MadeFolder,
 }
 
 struct Shared {
@@ -73,7 +76,14 @@ struct Shared {
     /// Told when something ends that has not expired.
     changes: watch::Sender<()>,
     /// Locked while they are written: an older list never replaces a newer one.
-    files: Mutex<Files>,
+    files: Mutex<Lists>,
+    made: MadeFolder,
+}
+
+/// What the hub writes.
+struct Lists {
+    revoked: RevokedFile,
+    given: GivenFile,
 }
 
 impl Shared {
@@ -85,10 +95,10 @@ impl Shared {
 impl Sessions {
     /// With what was revoked and given earlier.
     pub(crate) fn open(tokens: Tokens, files: Files, clock: SystemClock) -> io::Result<Self> {
-        let (revoked, given) = (files.revoked.read(clock.utc())?, files.given.read()?);
-        let roll = Mutex::new(Roll::new(revoked, given));
-        let (changes, files) = (watch::Sender::new(()), Mutex::new(files));
-        Ok(Self { shared: Arc::new(Shared { clock, tokens, roll, changes, files }) })
+        let Files { revoked, given, made } = files;
+        let roll = Mutex::new(Roll::new(revoked.read(clock.utc())?, given.read()?));
+        let (changes, files) = (watch::Sender::new(()), Mutex::new(Lists { revoked, given }));
+        Ok(Self { shared: Arc::new(Shared { clock, tokens, roll, changes, files, made }) })
     }
 
     /// A new token, good from now on.
@@ -145,12 +155,20 @@ impl Sessions {
                 refused = TokenError::WrongPassword;
             }
         }
-        given.into_iter().find(|claims| knows(&tokens.sign(claims))).ok_or(refused)
+        let made = self.made();
+        given.into_iter().chain(made).find(|claims| knows(&tokens.sign(claims))).ok_or(refused)
     }
 
     fn given(&self) -> Vec<Claims> {
         let (now, roll) = (self.shared.clock.utc(), self.shared.roll());
         roll.given().good(now).filter(|claims| !roll.is_revoked(claims)).cloned().collect()
+    }
+
+    /// What `tarsierd token` made.
+    fn made(&self) -> Vec<Claims> {
+        let made = self.shared.made.good(self.shared.clock.utc());
+        let roll = self.shared.roll();
+        made.into_iter().filter(|claims| !roll.is_revoked(claims)).collect()
     }
 
     /// Somebody has shown that he is the holder of that. It may be over since it was found.
@@ -222,7 +240,7 @@ impl Sessions {
 
     async fn write(
         &self,
-        write: impl FnOnce(&Shared, &Files) -> io::Result<()> + Send + 'static,
+        write: impl FnOnce(&Shared, &Lists) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let written = tokio::task::spawn_blocking(move || {

@@ -9,7 +9,9 @@ use tarsier_rtsp::{Door as _, Shown, Why};
 use super::rights::routes;
 use super::*;
 use crate::rtsp::HubDoor;
-use crate::sessions::{Ending, Files, GivenFile, Refused, RevokedFile, Sessions, Wanted};
+use crate::sessions::{
+    Ending, Files, GivenFile, MadeFolder, Refused, RevokedFile, Sessions, Wanted,
+};
 use crate::tokens::{TokenError, Tokens};
 use crate::words;
 
@@ -330,6 +332,7 @@ fn files(folder: &Path) -> Files {
     Files {
         revoked: RevokedFile::new(folder.join("revoked.json")),
         given: GivenFile::new(folder.join("given.json")),
+        made: MadeFolder::new(folder.join("made")),
     }
 }
 
