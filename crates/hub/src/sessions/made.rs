@@ -102,7 +102,7 @@ mod tests {
         }
         fs::write(path.join("garbage.json"), "{").unwrap();
         fs::rename(path.join(format!("{}.json", long.jti)), path.join("another.json")).unwrap();
-        assert_eq!(hub.good(NOW), [short.clone()], "each under its own name");
+        assert_eq!(hub.good(NOW), std::slice::from_ref(&short), "each under its own name");
         assert_eq!(hub.good(NOW.plus_millis(60_000)), [], "it has expired");
         assert!(!path.join(format!("{}.json", short.jti)).exists(), "and is cleared away");
     }
