@@ -33,6 +33,7 @@ pub(crate) struct Options {
     viewers: u16,
     files: u32,
     streams: Streams,
+    way: Option<live::Way>,
 }
 
 impl Options {
@@ -68,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         viewers: 100,
         files: tiers::FILES,
         streams: Streams::All,
+        way: None,
     };
     while let Some(argument) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{argument} needs a value"))?;
@@ -85,9 +87,10 @@ fn main() -> anyhow::Result<()> {
             }
             "--viewers" => options.viewers = value.parse().context("--viewers")?,
             "--files" => options.files = value.parse().context("--files")?,
+            "--way" => options.way = Some(live::Way::from_word(&value)?),
             "--windows" => options.windows = value.parse().context("--windows")?,
             _ => bail!(
-                "{argument} is not understood; known: --json --cameras --seconds --windows --viewers --files --streams"
+                "{argument} is not understood; known: --json --cameras --seconds --windows --viewers --files --streams --way"
             ),
         }
     }

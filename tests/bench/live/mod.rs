@@ -13,7 +13,7 @@ use tarsier_tests::hub::{HubOptions, HubProcess};
 use crate::Options;
 use crate::cameras::{Cameras, MainAndSub, add_cameras, films};
 use crate::table::Table;
-use way::Way;
+pub(crate) use way::Way;
 
 /// Runs it.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
         ],
         rows: Vec::new(),
     };
-    for way in Way::ALL {
+    for way in Way::ALL.into_iter().filter(|way| options.way.is_none_or(|one| one == *way)) {
         way.measure(&hub, &ids[0], options.seconds(), &mut table).await?;
     }
     hub.stop().await?;

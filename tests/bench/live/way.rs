@@ -1,6 +1,6 @@
 //! One way to watch: its script, its goals, its rows.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use tarsier_tests::hub::HubProcess;
 
 use super::witness::Witness;
@@ -32,6 +32,16 @@ impl Way {
             Self::MediaSource => "MSE",
             Self::WebRtc => "WebRTC",
             Self::LlHls => "LL-HLS",
+        }
+    }
+
+    /// As `--way` takes it.
+    pub(crate) fn from_word(word: &str) -> anyhow::Result<Self> {
+        match word {
+            "mse" => Ok(Self::MediaSource),
+            "webrtc" => Ok(Self::WebRtc),
+            "hls" => Ok(Self::LlHls),
+            other => bail!("--way {other}: mse, webrtc or hls"),
         }
     }
 
