@@ -24,7 +24,8 @@ pub(crate) enum Offer {
     Anything,
     /// The same; it does know one, and answered to a challenge that is over.
     Again,
-    /// Show a token, which Digest cannot: the hub does not know the tokens that it made.
+    /// Show a token itself: by Digest nobody was found who knows one, as the hub does not know each that is good (one that was
+    /// renewed, say).
     Token,
 }
 
