@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { api, Hub, until } from "./hub.mjs";
-import { countDarkMoments, setHidden, watchPictures } from "./look.mjs";
+import { watchForDark, setHidden, watchPictures } from "./look.mjs";
 
 const require = createRequire(
   new URL("../../../ui/package.json", import.meta.url),
@@ -331,7 +331,7 @@ try {
     async () => {
       const [first] = (await ask("GET", "/api/v1/cameras")).items;
       await page.locator(`[data-opener="${first.id}"]`).focus();
-      const dark = await countDarkMoments(page, `[data-tile="${first.id}"]`);
+      const dark = await watchForDark(page, `[data-tile="${first.id}"]`);
       await page.keyboard.press("Enter");
       const host = `[data-tile="${first.id}"] [data-player=live]`;
       await page.waitForSelector(
@@ -354,7 +354,7 @@ try {
         await page.waitForSelector(
           `${host}[data-stream=sub][data-state=playing]`,
         );
-      assert.equal(await dark(), 0, "there was a picture all the time");
+      assert.deepEqual(await dark(), [], "there was a picture all the time");
       await page.waitForFunction(
         (id) => document.activeElement?.dataset.opener === id,
         first.id,
@@ -430,11 +430,11 @@ try {
       });
       const tile = `[data-tile="${id}"]`;
       const host = `${tile} [data-player=live]`;
+      const dark = await watchForDark(page, tile);
       await page.locator(`[data-opener="${id}"]`).click();
       await page.waitForSelector(
         `${host}[data-stream=main][data-state=playing]`,
       );
-      const dark = await countDarkMoments(page, tile);
       await page.getByRole("button", { name: "Sound on" }).click();
       await page.waitForSelector(
         `${host}[data-way=sound][data-state=playing]`,
@@ -489,7 +489,7 @@ try {
         host,
         { timeout: 30_000 },
       );
-      assert.equal(await dark(), 0, "there was a picture all the time");
+      assert.deepEqual(await dark(), [], "there was a picture all the time");
       await page.keyboard.press("Escape");
     },
   );

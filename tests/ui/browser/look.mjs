@@ -48,24 +48,50 @@ export function watchPictures(page, selector, count, withinMs = 15_000) {
   );
 }
 
-/** Counts, from now on, the moments at which a host had no video with a picture; call the result for the count. */
-export async function countDarkMoments(page, selector) {
+/**
+ * Looks, from now on, whether a host has a video with a picture; call the result for the moments at which it had none,
+ * each with what was there instead.
+ */
+export async function watchForDark(page, selector) {
   await page.evaluate((css) => {
-    const state = { dark: 0, isOver: false };
+    const state = { dark: [], isOver: false };
     // A video keeps its picture on the screen while it seeks; only before its first one it is dark.
     const lit = new WeakSet();
     const known = new WeakSet();
     globalThis.journeyDark = state;
-    const look = () => {
-      const videos = [...document.querySelectorAll(`${css} video`)];
-      for (const video of videos) {
+    const videosNow = () => [...document.querySelectorAll(`${css} video`)];
+    // As soon as one is there: its first picture may come, and another video end for it, before the next look.
+    const meet = () => {
+      for (const video of videosNow()) {
         if (video.readyState >= 2 && video.videoWidth > 0) lit.add(video);
         if (known.has(video)) continue;
         known.add(video);
         video.requestVideoFrameCallback(() => lit.add(video));
       }
-      if (!videos.some((video) => lit.has(video))) state.dark += 1;
-      if (!state.isOver) requestAnimationFrame(look);
+    };
+    const observer = new MutationObserver(meet);
+    observer.observe(document, { childList: true, subtree: true });
+    for (const video of videosNow()) {
+      const { totalVideoFrames, droppedVideoFrames } =
+        video.getVideoPlaybackQuality();
+      if (totalVideoFrames > droppedVideoFrames) lit.add(video);
+    }
+    const look = () => {
+      meet();
+      const videos = videosNow();
+      if (!videos.some((video) => lit.has(video)))
+        state.dark.push({
+          atMs: Math.round(performance.now()),
+          videos: videos.map((video) => ({
+            isRtc: video.srcObject !== null,
+            isMuted: video.muted,
+            readyState: video.readyState,
+            widthPx: video.videoWidth,
+            atS: video.currentTime,
+          })),
+        });
+      if (state.isOver) observer.disconnect();
+      else requestAnimationFrame(look);
     };
     look();
   }, selector);
