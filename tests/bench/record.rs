@@ -16,6 +16,12 @@ use crate::proc::{cpu_seconds, pss_mb, rss_mb};
 use crate::table::{Row, Table, median};
 use crate::{Options, Streams};
 
+/// Until everybody records.
+const SETTLE: Duration = Duration::from_secs(10);
+/// 4 Mbit/s of pictures, the sound, and what a file adds.
+const MAIN_BYTES_PER_SECOND: u64 = 550_000;
+const GB: u64 = 1_000_000_000;
+
 struct Peers(Vec<Child>);
 
 impl Peers {
@@ -85,9 +91,10 @@ async fn measure(
     let (count, seconds) = (options.cameras(), options.seconds());
     let folder = tempfile::tempdir()?;
     let hub = HubProcess::start(&folder.path().join("hub"), &HubOptions::default()).await?;
+    ensure_room(&hub, options).await?;
     let ids = add_cameras(&hub, cameras, count, streams).await?;
     let peers = Peers::start(cameras, count, &folder.path().join("peer"))?;
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(SETTLE).await;
     let (ours, _) = recorders(&hub).await?;
     let theirs = peers.pids();
     let window = Duration::from_secs(seconds).as_secs_f64();
@@ -114,6 +121,25 @@ async fn measure(
         hub_cpu_percent,
         counts,
     })
+}
+
+/// Refuses a disk on which an emergency cleanup would delete what is to be counted.
+async fn ensure_room(hub: &HubProcess, options: &Options) -> anyhow::Result<()> {
+    let storage = hub.get("/api/v1/storage").await?;
+    let disk = &storage["tiers"][0];
+    let bytes = |name: &str| disk[name].as_u64().with_context(|| format!("no {name} in {disk}"));
+    let (free, reserve) = (bytes("disk_available_bytes")?, bytes("min_free_bytes")?);
+    let windows = u64::try_from(options.windows)?;
+    let seconds = options.seconds() * windows + SETTLE.as_secs();
+    // The peer writes as much again.
+    let needed = 2 * u64::from(options.cameras()) * seconds * MAIN_BYTES_PER_SECOND + reserve;
+    ensure!(
+        free >= needed,
+        "{} GB are free where temporary files are, {} are needed: free some, or name another place in TMPDIR",
+        free / GB,
+        needed / GB + 1
+    );
+    Ok(())
 }
 
 /// Stops the hub and reads every file: what came must be in them, one for one.
