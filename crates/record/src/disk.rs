@@ -1,11 +1,11 @@
 //! Hands: what the thread of one tier does: writes segments and syncs them, and says what became of it.
 //!
 //! Sync policy: each fragment (at most 1 s) is written with one call and synced (`fdatasync`) before it is
-//! reported; a file's folder is synced when the file is created, and the whole file again when it is closed. So
-//! a power cut costs at most the fragment that was being written. The tier's identity is checked before each file is
-//! created, and every [`CHECK_EVERY`] while one is written: a disk that was unmounted under us takes writes for ever.
-//! A full disk is left as it was and costs nothing as long as what comes can wait: [`NoRoom`]. Any other failed write ends
-//! its file.
+//! reported; a file's folder, and those above that are new, are synced when the file is created, and the whole file again
+//! when it is closed. So a power cut costs at most the fragment that was being written. The tier's identity is checked before
+//! each file is created, and every [`CHECK_EVERY`] while one is written: a disk that was unmounted under us takes writes for
+//! ever. A full disk is left as it was and costs nothing as long as what comes can wait: [`NoRoom`]. Any other failed write
+//! ends its file.
 //!
 //! What does not belong here: what goes into which file (`recording`), which tier (`files`).
 
@@ -28,6 +28,7 @@ use tarsier_wire::{ClosedSegment, ToHub};
 use tokio::sync::mpsc;
 
 use crate::counters::Counters;
+use crate::folders;
 use crate::link::HubLink;
 use crate::platform::preallocate;
 use crate::tier::Tier;
@@ -205,14 +206,14 @@ impl Disk {
         self.check_at = self.shared.clock.mono() + CHECK_EVERY;
         let path = self.tier.root.join(&new.path);
         let folder = path.parent().unwrap_or(&self.tier.root).to_path_buf();
-        fs::create_dir_all(&folder)?;
+        folders::make(&self.tier.root, &folder)?;
         let mut file = create(&path)?;
         // Not every file system can; the file then grows as it is written.
         let reserved = preallocate(&file, 0, RESERVE).map_or(0, |()| RESERVE);
         let written = file
             .write_all(&new.init)
             .and_then(|()| file.sync_all())
-            .and_then(|()| sync_folder(&folder));
+            .and_then(|()| folders::sync(&folder));
         if let Err(error) = written {
             let _ = fs::remove_file(&path);
             return Err(error);
@@ -499,12 +500,6 @@ fn write_all_vectored(file: &mut File, fragment: &Fragment) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A file's name is on disk only once its folder is synced. Windows has no such call and needs none (NTFS
-/// journals names).
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn len64(len: usize) -> u64 {

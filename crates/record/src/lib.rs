@@ -14,6 +14,7 @@ mod counters;
 mod disk;
 mod entry;
 mod files;
+mod folders;
 mod gate;
 mod handover;
 mod lateness;
