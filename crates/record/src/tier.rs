@@ -53,8 +53,15 @@ impl Tier {
     }
 }
 
+/// A new file: through a link of that name somebody else's would be overwritten.
 fn write_probe(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    match fs::remove_file(path) {
+        // A crash left it.
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(&vec![0; PROBE_BYTES])?;
     file.sync_all()
 }
@@ -88,5 +95,18 @@ mod tests {
         let (dir, tier) = tier(Some(r#"{"id":"ours"}"#));
         tier.probe("garden").unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the identity is there");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_probe_costs_nobody_a_file() {
+        let (dir, tier) = tier(Some(r#"{"id":"ours"}"#));
+        let theirs = dir.path().join("letter");
+        fs::write(&theirs, "dear").unwrap();
+        let probe = dir.path().join(".tarsier-probe-garden");
+        std::os::unix::fs::symlink(&theirs, &probe).unwrap();
+        tier.probe("garden").unwrap();
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "dear");
+        assert!(!probe.is_symlink());
     }
 }

@@ -22,7 +22,7 @@ use crate::words::{DiskId, TierId, TierKind, Volume, VolumeState};
 pub const IDENTITY_FILE: &str = "tarsier-tier.json";
 
 /// What is tried when it is asked whether a tier takes writes; removed at once.
-const PROBE_FILE: &str = ".tarsier-probe";
+const PROBE_PREFIX: &str = ".tarsier-probe-";
 
 /// `tarsier-tier.json`. Fields that a later version adds are kept out of its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,10 +89,9 @@ pub fn look(root: &Path, id: &TierId) -> VolumeState {
         Ok(Some(_) | None) => return VolumeState::Foreign,
         Err(_) => return VolumeState::Absent,
     }
-    let probe = root.join(PROBE_FILE);
-    let written = fs::File::create(&probe).and_then(|mut file| file.write_all(b"."));
-    let _ = fs::remove_file(&probe);
-    match written {
+    // A new file of a name of its own: through a link that lies there somebody else's would be overwritten.
+    let probe = tempfile::Builder::new().prefix(PROBE_PREFIX).tempfile_in(root);
+    match probe.and_then(|mut file| file.write_all(b".")) {
         Ok(()) => VolumeState::Writable,
         // Full is not read-only: deleting works.
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
@@ -191,6 +190,19 @@ mod tests {
         assert_eq!(look(disk.path(), &id("other")), VolumeState::Foreign);
         fs::write(disk.path().join(IDENTITY_FILE), "x").unwrap();
         assert_eq!(look(disk.path(), &id("mine")), VolumeState::Foreign);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_probe_costs_nobody_a_file() {
+        let disk = tempfile::tempdir().unwrap();
+        adopt(disk.path(), &id("mine"), UtcMs(7)).unwrap();
+        let theirs = disk.path().join("letter");
+        fs::write(&theirs, "dear").unwrap();
+        std::os::unix::fs::symlink(&theirs, disk.path().join(".tarsier-probe")).unwrap();
+        assert_eq!(look(disk.path(), &id("mine")), VolumeState::Writable);
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "dear");
+        assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 3, "nothing was left there");
     }
 
     #[test]
