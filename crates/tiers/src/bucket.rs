@@ -375,7 +375,7 @@ impl Bucket {
     }
 
     /// Deletes an object; it is no error if there is none.
-    pub async fn delete(&self, key: &str) -> Result<(), BucketError> {
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), BucketError> {
         match self.store.delete(&Path::from(key)).await.map_err(BucketError::of) {
             Err(BucketError::NotFound(_)) => Ok(()),
             other => other,

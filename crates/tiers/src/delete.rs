@@ -1,4 +1,4 @@
-//! Hands: the only place of the product that deletes footage, and only what the index has condemned.
+//! Hands: the only place of the product that deletes footage, and only what the index has condemned or never had.
 //!
 //! The order: garbage row (by [`Index::condemn`], in the transaction that takes the segment away) -> unlink -> sync of the
 //! folder -> no garbage row. Whenever the power goes, [`finish`] at the next start goes on where it was. A disk that is not
@@ -198,6 +198,12 @@ pub async fn finish_in_bucket(
         on_a_thread(move || told.buried(&done)).await?;
         gone.extend(garbage);
     }
+}
+
+/// Takes back what was sent to a bucket just now and is in no row of the index: it is where it came from, or was deleted
+/// there meanwhile.
+pub async fn take_back(bucket: &Bucket, key: &str) -> Result<(), BucketError> {
+    bucket.delete(key).await
 }
 
 /// Why objects stay.

@@ -11,9 +11,11 @@ mod room;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tarsier_api::event::EventKind;
 use tarsier_index::{Index, IndexError, ReconcileReport};
 use tarsier_tiers::distrust::Distrust;
@@ -91,7 +93,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut nudges: mpsc::Receiver<Nudge>) {
                 }
                 None => break,
             },
-            Some(ended) = keeper.beside.join_next() => keeper.ended(ended.ok()).await,
+            Some(Ok(ended)) = keeper.beside.join_next() => keeper.ended(ended).await,
         }
     }
     keeper.end().await;
@@ -279,9 +281,12 @@ impl Keeper {
         Some(ours)
     }
 
-    async fn ended(&mut self, ended: Option<Ended>) {
-        // It panicked, which is logged: its piece stays named until the hub starts again.
-        let Some(ended) = ended else { return };
+    /// Runs something beside. `or` is how it ended if it panics, which is logged: what it held up goes on.
+    fn beside(&mut self, job: impl Future<Output = Ended> + Send + 'static, or: Ended) {
+        self.beside.spawn(ended_or(job, or));
+    }
+
+    async fn ended(&mut self, ended: Ended) {
         let registry = self.hub.storage.registry();
         match ended {
             Ended::Step(name, end) => {
@@ -374,7 +379,27 @@ impl Keeper {
     }
 }
 
+async fn ended_or<T>(job: impl Future<Output = T>, or: T) -> T {
+    // What it was at is not looked at again.
+    AssertUnwindSafe(job).catch_unwind().await.unwrap_or(or)
+}
+
 fn failed(error: &IndexError, what: &'static str) {
     let error: &dyn std::error::Error = error;
     tracing::error!(error, "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_copy_that_panics_holds_up_its_disk_until_the_hub_starts_again() {
+        async fn copy() -> End {
+            tokio::task::yield_now().await;
+            panic!("a bug in a copy");
+        }
+        assert_eq!(ended_or(copy(), End::Failed).await, End::Failed);
+        assert_eq!(ended_or(async { End::Done }, End::Failed).await, End::Done);
+    }
 }

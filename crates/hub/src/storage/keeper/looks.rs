@@ -83,7 +83,8 @@ impl Keeper {
             })
         });
         let tier = local.id.clone();
-        self.beside.spawn(async move {
+        let panicked = Ended::Watched(tier.clone(), None);
+        let job = async move {
             let watch = match started.await {
                 Ok(Ok(watch)) => Some(watch),
                 Ok(Err(error)) => {
@@ -93,7 +94,8 @@ impl Keeper {
                 Err(_) => None,
             };
             Ended::Watched(tier, watch)
-        });
+        };
+        self.beside(job, panicked);
     }
 
     /// Comparisons and looks at bytes, one at a time each.
@@ -119,13 +121,15 @@ impl Keeper {
                 let (index, clock, stop) =
                     (self.hub.index.clone(), self.hub.clock, self.stop.clone());
                 let after = check.next.clone();
-                self.beside.spawn(async move {
+                let panicked = Ended::Looked(local.id.clone(), None);
+                let job = async move {
                     let id = local.id.clone();
                     let looking = tokio::task::spawn_blocking(move || {
                         upkeep::look(&index, &local, after, &clock, &stop).ok()
                     });
                     Ended::Looked(id, looking.await.ok().flatten())
-                });
+                };
+                self.beside(job, panicked);
             }
         }
     }
@@ -133,13 +137,15 @@ impl Keeper {
     pub(super) fn compare(&mut self, local: Local, registry: Arc<Registry>) {
         let (index, clock, stop) = (self.hub.index.clone(), self.hub.clock, self.stop.clone());
         let open = self.open();
-        self.beside.spawn(async move {
+        let panicked = Ended::Compared(local.clone(), None);
+        let job = async move {
             let of = local.clone();
             let comparing = tokio::task::spawn_blocking(move || {
                 upkeep::compare(&index, &of, &registry, &open, &clock, &stop)
             });
             Ended::Compared(local, comparing.await.ok().flatten())
-        });
+        };
+        self.beside(job, panicked);
     }
 
     /// Manifests of buckets follow their content.
@@ -152,14 +158,16 @@ impl Keeper {
         for (tier, day) in std::mem::take(&mut self.behind) {
             let Some(bucket) = registry.bucket(tier.as_str()).cloned() else { continue };
             let index = self.hub.index.clone();
-            self.beside.spawn(async move {
+            let panicked = Ended::Described(tier.clone(), day.clone(), false);
+            let job = async move {
                 let kept = manifest::keep(&index, &bucket, &tier, &day).await;
                 if let Err(error) = &kept {
                     let error: &dyn std::error::Error = error;
                     tracing::warn!(%tier, error, "a manifest is behind");
                 }
                 Ended::Described(tier, day, kept.is_ok())
-            });
+            };
+            self.beside(job, panicked);
         }
     }
 }

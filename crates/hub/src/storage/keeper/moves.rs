@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tarsier_index::SegmentRef;
 use tarsier_segment::name;
 use tarsier_tiers::copy::Hands;
+use tarsier_tiers::delete;
 use tarsier_tiers::manifest::Day;
 use tarsier_tiers::mover::{self, Root};
 use tarsier_tiers::pace::Pace;
@@ -22,7 +23,8 @@ impl Keeper {
         let (index, clock, stop) = (self.hub.index.clone(), self.hub.clock, self.stop.clone());
         let registry = Arc::clone(registry);
         let piece_name = piece.name();
-        self.beside.spawn(async move {
+        let panicked = Ended::Step(piece_name.clone(), End::Failed);
+        let job = async move {
             let moving = tokio::task::spawn_blocking(move || {
                 let (from, target) = (registry.local(&piece.tier)?, registry.local(&to)?);
                 let of = (&piece.of.camera, piece.of.stream, piece.range.start);
@@ -47,16 +49,18 @@ impl Keeper {
             });
             let moved = moving.await.ok().flatten();
             Ended::Step(piece_name, if moved.is_some() { End::Done } else { End::Failed })
-        });
+        };
+        self.beside(job, panicked);
     }
 
     /// One file to a bucket.
     pub(super) fn begin_upload(&mut self, registry: &Arc<Registry>, piece: Piece, to: TierId) {
         let (hub, registry) = (self.hub.clone(), Arc::clone(registry));
         let limit = self.policy.tier(&to).bucket().max_bits_per_second.map(|bits| bits / 8);
-        self.beside.spawn(async move {
+        let day = Day::of(piece.of.camera.clone(), piece.of.stream, piece.range.start);
+        let panicked = Ended::Copied(piece.name(), End::Failed, to.clone(), day.clone());
+        let job = async move {
             let piece_name = piece.name();
-            let day = Day::of(piece.of.camera.clone(), piece.of.stream, piece.range.start);
             let end = match upload(&hub, &registry, &piece, &to, limit).await {
                 Ok(()) => End::Done,
                 Err(error) => {
@@ -65,7 +69,8 @@ impl Keeper {
                 }
             };
             Ended::Copied(piece_name, end, to, day)
-        });
+        };
+        self.beside(job, panicked);
     }
 }
 
@@ -95,7 +100,7 @@ async fn upload(
     let sent = bucket.send(&path, &below, row.hash.as_ref(), &mut pace, &hub.clock).await?;
     // A share that was unmounted since leaves an empty folder behind, and in that lies what was sent.
     if let Err(error) = bucket.check(to).await {
-        let _ = bucket.delete(&below).await;
+        let _ = delete::take_back(bucket, &below).await;
         return Err(error.into());
     }
     let (segment, store, now) = (row.segment(), to.clone(), hub.now());
@@ -107,7 +112,7 @@ async fn upload(
         .await?;
     if !is_kept {
         // It was deleted while it was sent.
-        bucket.delete(&below).await?;
+        delete::take_back(bucket, &below).await?;
     }
     Ok(())
 }
