@@ -20,7 +20,8 @@ export class Line {
   #hub;
   #connections = new Set();
   #relays = new Map();
-  /** Datagrams that were lost. */
+  /** Datagrams from the hub: how many came, and how many of these were lost. */
+  came = 0;
   lost = 0;
 
   /** Opens it in front of a hub. */
@@ -121,6 +122,7 @@ export class Line {
         const socket = createSocket("udp4");
         socket.on("error", () => undefined);
         socket.on("message", (bytes) => {
+          this.came += 1;
           if (this.#bytes + bytes.length > KEPT_BYTES) this.lost += 1;
           else
             this.#put(bytes.length, () =>

@@ -135,7 +135,8 @@ try {
         "[data-way=webrtc][data-stream=main]",
         "[data-way=mse][data-stream=sub]",
       );
-      assert.ok(opened.line.lost > 0, "WebRTC went through the line");
+      // One at least for each of the pictures that were watched at the end.
+      assert.ok(opened.line.came > 25, "WebRTC went through the line");
       await opened.page.context().close();
     },
   );
