@@ -29,6 +29,8 @@ const VIEWS = [
   "health",
 ];
 const FRAME_S = 0.2;
+/** A player that was refused three times tries WebRTC again after 2, 8 and 32 s. */
+const WAY_MS = 60_000;
 const figures = {};
 
 const hub = new Hub();
@@ -114,7 +116,7 @@ const allOver = (way) =>
       );
     },
     way,
-    { timeout: 30_000 },
+    { timeout: WAY_MS },
   );
 
 async function step(name, act) {
@@ -384,7 +386,7 @@ try {
             );
           },
           [host, way],
-          { timeout: 30_000 },
+          { timeout: WAY_MS },
         );
       const inside = () =>
         page.waitForFunction(() => document.pictureInPictureElement === null);
