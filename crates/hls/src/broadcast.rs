@@ -272,15 +272,15 @@ impl<N: Clone> Broadcast<N> {
         Look::NotYet
     }
 
-    pub(crate) fn file(&self, name: FileName) -> Look<Vec<Bytes>, N> {
+    pub(crate) fn file(&self, name: FileName) -> Look<Bytes, N> {
         let found = match name.file {
             _ if name.life != self.life => None,
-            File::Init(number) => self.window.init_bytes(number).map(|bytes| vec![bytes]),
+            File::Init(number) => self.window.init_bytes(number),
             // The one that the playlist announces.
             File::Part(number) if number == self.window.next_part() && !self.is_ended() => {
                 return Look::NotYet;
             }
-            File::Part(number) => self.window.part(number).map(|bytes| vec![bytes]),
+            File::Part(number) => self.window.part(number),
             File::Segment(number) => self.window.segment(number),
         };
         found.map_or(Look::Refused(Refusal::NotFound), Look::Is)

@@ -82,7 +82,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
         &self,
         stream: &StreamId,
         name: FileName,
-    ) -> Result<Answer<Vec<Bytes>>, Refusal<N>> {
+    ) -> Result<Answer<Bytes>, Refusal<N>> {
         let channel = self.lock().get(stream).cloned().ok_or(Refusal::NotFound)?;
         self.until(&channel, |broadcast| broadcast.file(name)).await
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tarsier_types::{ParameterSets, Ticks, UtcMs};
 
 use crate::cut::{Cut, Part};
@@ -25,9 +25,25 @@ pub(crate) struct Segment {
     pub(crate) is_discontinuous: bool,
     pub(crate) first_part: u64,
     pub(crate) parts: Vec<Part>,
+    /// All of it, once it is whole.
+    whole: Bytes,
 }
 
 impl Segment {
+    /// Nothing follows. It becomes one piece, once for all who ask for it, and each part a place in it.
+    fn close(mut self) -> Self {
+        let mut whole = BytesMut::with_capacity(self.bytes());
+        for part in &self.parts {
+            whole.extend_from_slice(&part.bytes);
+        }
+        self.whole = whole.freeze();
+        let mut rest = self.whole.clone();
+        for part in &mut self.parts {
+            part.bytes = rest.split_to(part.bytes.len());
+        }
+        self
+    }
+
     pub(crate) fn duration(&self) -> Ticks {
         Ticks(self.parts.iter().map(|part| part.duration.0).sum())
     }
@@ -98,6 +114,7 @@ impl Window {
                     is_discontinuous: std::mem::take(&mut self.is_broken),
                     first_part: self.next_part,
                     parts: Vec::new(),
+                    whole: Bytes::new(),
                 });
                 self.next_segment += 1;
             }
@@ -108,7 +125,7 @@ impl Window {
                 }
             }
             Cut::End => {
-                self.listed.extend(self.open.take());
+                self.listed.extend(self.open.take().map(Segment::close));
                 self.forget(pace);
             }
         }
@@ -194,11 +211,10 @@ impl Window {
         })
     }
 
-    /// A whole segment, part by part.
-    pub(crate) fn segment(&self, number: u64) -> Option<Vec<Bytes>> {
+    pub(crate) fn segment(&self, number: u64) -> Option<Bytes> {
         let mut whole = self.unlisted.iter().chain(&self.listed);
         let segment = whole.find(|segment| segment.number == number)?;
-        Some(segment.parts.iter().map(|part| part.bytes.clone()).collect())
+        Some(segment.whole.clone())
     }
 }
 

@@ -203,7 +203,7 @@ impl Door<Problem> for HubDoor {
             .map_err(|it| refused(&it.into_problem()))?;
         let stream = (camera.id.clone(), stream.into());
         let wanted = Wanted::Stream(stream.clone(), Right::Live);
-        let permit = self.hub.sessions.admit_holder(&caller.claims, wanted);
+        let permit = self.hub.sessions.admit(&caller.claims, wanted);
         let permit = permit.map_err(|why| refused(&words::refused(why)))?;
         let ended = async move {
             permit.ended().await;

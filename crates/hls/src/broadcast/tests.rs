@@ -112,7 +112,7 @@ impl Scene {
         self.seen = Some(playlist);
     }
 
-    fn file(&self, uri: &str) -> Look<Vec<Bytes>, &'static str> {
+    fn file(&self, uri: &str) -> Look<Bytes, &'static str> {
         let name = uri.strip_prefix("hls/").and_then(|name| name.strip_suffix("?token=t.o-k"));
         let name = name.unwrap_or_else(|| panic!("{uri} without the token"));
         self.broadcast.file(FileName::parse(name).expect("a name"))
@@ -169,7 +169,7 @@ fn parts_and_segment_are_the_same_bytes_and_media_begins_with_the_init() {
     scene.play(&gops(3, 25));
     let segment = scene.seen().segments[0].clone();
     let bytes = |uri: &str| match scene.file(uri) {
-        Look::Is(bytes) => bytes.concat(),
+        Look::Is(bytes) => bytes.to_vec(),
         other => panic!("{other:?}"),
     };
     let parts: Vec<u8> = segment.parts.iter().flat_map(|part| bytes(&part.uri)).collect();

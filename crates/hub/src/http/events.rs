@@ -46,7 +46,7 @@ pub(crate) async fn stream(
     headers: HeaderMap,
     Params(params): Params<EventsParams>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Failure> {
-    let permit = hub.sessions.admit(&caller.token, Wanted::Events).map_err(refused)?;
+    let permit = hub.sessions.admit(&caller.claims, Wanted::Events).map_err(refused)?;
     let resumed =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
     let newest = hub.journal.newest_event();

@@ -1,10 +1,8 @@
 //! `/live/{camera}/index.m3u8` and what it leads to: plugs HTTP into [`tarsier_hls`].
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -54,7 +52,7 @@ pub(crate) async fn streams(
 ) -> Result<Response, Failure> {
     let camera = caller.camera_for(&hub, &id, Right::Live)?;
     let wanted = Wanted::Camera(camera.id.clone(), Right::Live);
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(rights::refused)?;
     refuse_if_stopping(&hub)?;
     let ask = async |kind: StreamKind| {
         let id = (camera.id.clone(), kind);
@@ -101,7 +99,7 @@ pub(crate) async fn stream(
     refuse_if_stopping(&hub)?;
     let id = (camera.id.clone(), stream);
     let wanted = Wanted::Stream((id.0.clone(), stream.into()), Right::Live);
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(rights::refused)?;
     let playlist_then = hub.hls.playlist(&hub.live, &id, reload, &caller.token);
     Ok(match while_allowed(&permit, &camera, playlist_then).await? {
         // What a blocking reload is answered stays true for longer (RFC 8216bis appendix B.1).
@@ -129,7 +127,7 @@ pub(crate) async fn file(
     refuse_if_stopping(&hub)?;
     let id = (camera.id.clone(), stream);
     let wanted = Wanted::Stream((id.0.clone(), stream.into()), Right::Live);
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(rights::refused)?;
     Ok(match while_allowed(&permit, &camera, hub.hls.file(&id, name)).await? {
         Ok(Answer { body, target }) => media(body, target * 6),
         Err(why) => refused(why),
@@ -166,15 +164,10 @@ fn playlist(text: String, keep: Duration) -> Response {
     (headers, text).into_response()
 }
 
-fn media(pieces: Vec<Bytes>, keep: Duration) -> Response {
-    let length: usize = pieces.iter().map(Bytes::len).sum();
-    let headers = [
-        (header::CONTENT_TYPE, "video/mp4".to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
-        (header::CACHE_CONTROL, cache(keep)),
-    ];
-    let pieces = pieces.into_iter().map(Ok::<_, Infallible>);
-    (headers, Body::from_stream(futures::stream::iter(pieces))).into_response()
+fn media(bytes: Bytes, keep: Duration) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "video/mp4".to_owned()), (header::CACHE_CONTROL, cache(keep))];
+    (headers, bytes).into_response()
 }
 
 /// For the caller alone: the URL carries his token.

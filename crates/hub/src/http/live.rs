@@ -71,7 +71,7 @@ pub(crate) async fn mse(
             "Open it by ws:// and not by http://.",
         )
     })?;
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(refused)?;
     let viewer = Viewer { permit, shown, camera: camera.name.clone() };
     // A frame is refused by its head: without a limit of its own it would first be read to its end.
     let upgrade = upgrade

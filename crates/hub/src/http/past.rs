@@ -296,7 +296,7 @@ pub(crate) async fn file(
 ) -> Result<Response, Failure> {
     let (camera, stream) = caller.stream(&hub, (&id, &stream), Right::Playback)?;
     let wanted = Wanted::Stream((camera.id.clone(), stream.into()), Right::Playback);
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(refused)?;
     let start = file.strip_suffix(".mp4").and_then(|start| start.parse().ok()).map(UtcMs);
     let start = start.ok_or_else(not_found)?;
     let open = hub.open().of(&camera.id, stream).find(|open| open.start == start).cloned();

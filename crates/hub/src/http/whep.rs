@@ -68,7 +68,7 @@ pub(crate) async fn open(
             (Wanted::Streams(stream.0.clone(), streams, Right::Live), Some(start))
         }
     };
-    let permit = hub.sessions.admit(&caller.token, wanted).map_err(rights::refused)?;
+    let permit = hub.sessions.admit(&caller.claims, wanted).map_err(rights::refused)?;
     // The session is named by its permit, so that a later token finds it.
     let chance = [permit.id().0, rand::random()];
     let must_end = Box::pin(async move {

@@ -192,13 +192,8 @@ impl Sessions {
         Ok(claims)
     }
 
-    /// Lets something begin, if the token is good for it.
-    pub(crate) fn admit(&self, token: &str, wanted: Wanted) -> Result<Permit, Refused> {
-        self.admit_holder(&self.check(token)?, wanted)
-    }
-
-    /// The same for whoever has shown what he holds.
-    pub(crate) fn admit_holder(&self, claims: &Claims, wanted: Wanted) -> Result<Permit, Refused> {
+    /// Lets something begin, for whoever has shown just now that he holds these claims, if they are good for it.
+    pub(crate) fn admit(&self, claims: &Claims, wanted: Wanted) -> Result<Permit, Refused> {
         covers(claims, &wanted)?;
         let id = PermitId(u128::from_be_bytes(random_bytes()));
         let mut roll = self.shared.roll();

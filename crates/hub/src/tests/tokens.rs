@@ -10,7 +10,7 @@ use super::rights::routes;
 use super::*;
 use crate::rtsp::HubDoor;
 use crate::sessions::{
-    Ending, Files, GivenFile, MadeFolder, Refused, RevokedFile, Sessions, Wanted,
+    Ending, Files, GivenFile, MadeFolder, Permit, Refused, RevokedFile, Sessions, Wanted,
 };
 use crate::tokens::{TokenError, Tokens};
 use crate::words;
@@ -24,6 +24,12 @@ enum Door {
     Rtsp,
     /// Over RTSP, as password.
     RtspPassword,
+}
+
+/// Whoever has that token asks for that.
+fn admitted(running: &Running, token: &str, wanted: Wanted) -> Result<Permit, Refused> {
+    let sessions = &running.hub.sessions;
+    sessions.admit(&sessions.check(token)?, wanted)
 }
 
 /// What the way in names, and so what a token is held against.
@@ -203,7 +209,7 @@ async fn a_token_for_a_stream_is_made_of_a_session_and_goes_with_it() {
         "forbidden",
         "it cannot make itself last",
     );
-    let permit = running.hub.sessions.admit(token, Wanted::Stream(sub(), Right::Live)).unwrap();
+    let permit = admitted(&running, token, Wanted::Stream(sub(), Right::Live)).unwrap();
     running.hub.sessions.revoke(&claims.jti).await.unwrap();
     let ending = tokio::time::timeout(PATIENCE, permit.ended()).await;
     assert_eq!(ending, Ok(Ending::Revoked));
@@ -214,7 +220,6 @@ async fn a_token_for_a_stream_is_made_of_a_session_and_goes_with_it() {
 #[tokio::test]
 async fn a_token_for_a_camera_is_for_the_streams_that_its_asker_may_have() {
     let running = with_garden().await;
-    let sessions = &running.hub.sessions;
     let ask = async |grant: Grant<'_>, camera: &str, right: &str| {
         let session = running.grant(grant);
         let body = json!({ "camera_id": camera, "right": right });
@@ -232,9 +237,9 @@ async fn a_token_for_a_camera_is_for_the_streams_that_its_asker_may_have() {
         assert_eq!((&narrow["role"], &narrow["streams"]), (&json!("viewer"), &streams));
         assert_eq!((&narrow["cameras"], &narrow["rights"]), (&json!(["garden"]), &json!(["live"])));
         let token = narrow["token"].as_str().unwrap();
-        assert_eq!(sessions.admit(token, auto(&both)).is_ok(), covers_both, "{narrow}");
-        assert!(sessions.admit(token, auto(&both[1..])).is_ok(), "{narrow}");
-        let past = sessions.admit(token, Wanted::Stream(sub(), Right::Playback));
+        assert_eq!(admitted(&running, token, auto(&both)).is_ok(), covers_both, "{narrow}");
+        assert!(admitted(&running, token, auto(&both[1..])).is_ok(), "{narrow}");
+        let past = admitted(&running, token, Wanted::Stream(sub(), Right::Playback));
         assert!(past.is_err(), "what is for live alone");
     }
     for (what, answer) in [
@@ -252,8 +257,8 @@ async fn a_token_for_a_camera_is_for_the_streams_that_its_asker_may_have() {
 async fn a_session_goes_on_under_a_good_token_and_by_its_own_address_alone() {
     let running = with_garden().await;
     let sessions = &running.hub.sessions;
-    let (token, claims) = sessions.issue(garden(), Duration::from_secs(600));
-    let permit = sessions.admit(&token, Wanted::Stream(sub(), Right::Live)).unwrap();
+    let (_, claims) = sessions.issue(garden(), Duration::from_secs(600));
+    let permit = sessions.admit(&claims, Wanted::Stream(sub(), Right::Live)).unwrap();
     let revoked = running.grant(garden());
     let id = sessions.check(&revoked).unwrap().jti;
     sessions.revoke(&id).await.unwrap();
@@ -298,7 +303,7 @@ async fn tokens_are_made_listed_and_taken_back_by_administrators() {
     assert_eq!(login.json(), made["rtsp_login"], "the same as when it was made");
     assert_eq!((&item["used_utc_ms"], &item["is_renewable"]), (&json!(null), &json!(false)));
     assert_eq!(item["expires_utc_ms"], made["expires_utc_ms"]);
-    let permit = running.hub.sessions.admit(token, Wanted::Stream(sub(), Right::Live)).unwrap();
+    let permit = admitted(&running, token, Wanted::Stream(sub(), Right::Live)).unwrap();
     let item = listed().await.expect("it is in use");
     assert_eq!((&item["subject"], &item["running"]), (&json!("The neighbour"), &json!(1)));
     drop(permit);
@@ -417,8 +422,8 @@ async fn what_waits_or_streams_over_http_ends_with_its_token() {
 async fn what_goes_on_ends_at_the_expiry_of_the_last_token_that_was_handed_over() {
     let running = with_garden().await;
     let wanted = Wanted::Stream(sub(), Right::Live);
-    let (token, claims) = running.hub.sessions.issue(garden(), Duration::from_secs(600));
-    let permit = running.hub.sessions.admit(&token, wanted.clone()).unwrap();
+    let (_, claims) = running.hub.sessions.issue(garden(), Duration::from_secs(600));
+    let permit = running.hub.sessions.admit(&claims, wanted.clone()).unwrap();
     let (later, later_claims) = running.hub.sessions.renew(claims, Duration::from_secs(4));
     permit.prolong(&later).unwrap();
     let gate = running.grant(Grant { cameras: Some(vec!["gate".into()]), ..garden() });
@@ -429,7 +434,7 @@ async fn what_goes_on_ends_at_the_expiry_of_the_last_token_that_was_handed_over(
     assert!(over >= later_claims.exp * 1000, "not before the last one expires");
     assert!(over < later_claims.exp * 1000 + 5000, "and within 5 s of it");
 
-    let permit = running.hub.sessions.admit(&running.grant(garden()), wanted).unwrap();
+    let permit = admitted(&running, &running.grant(garden()), wanted).unwrap();
     let path = "/api/v1/cameras/garden";
     let (ending, deleted) = tokio::join!(
         tokio::time::timeout(PATIENCE, permit.ended()),
