@@ -37,11 +37,11 @@ it("keeps MSE if WebRTC is late, and tries again beside it", () => {
   expect(
     run([
       [150, mse],
-      [1100, tick],
-      [1200, tick],
-      [3000, tick],
-      [3300, tick],
-      [3700, rtc],
+      [3100, tick],
+      [3200, tick],
+      [5100, tick],
+      [5300, tick],
+      [5700, rtc],
     ]),
   ).toEqual(["webrtc+MSE", "webrtc+MSE", "webrtc+MSE", "MSE", "MSE", "webrtc+MSE", "WEBRTC"]);
 });

@@ -32,8 +32,11 @@ export interface Choice {
   readonly shown: Way;
 }
 
-/** So long after a picture of MSE may WebRTC's come. */
-export const TRIAL_MS = 1000;
+/**
+ * So long after a picture of MSE may WebRTC's come: a busy machine, or a connection by TCP because UDP does not get through,
+ * takes more than a second. Pictures are seen meanwhile; what it costs is that they come twice.
+ */
+const TRIAL_MS = 3000;
 /** Who could not connect at all gives up after this, where there is no MSE to compare with. */
 const ALONE_MS = 8000;
 /** A session that lasted so long was a good one: what ended it was the hub or the camera. */
