@@ -9,3 +9,4 @@ pub mod own_namespace;
 pub mod process;
 pub mod proxy;
 pub mod udp_line;
+pub mod webrtc;

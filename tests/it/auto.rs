@@ -7,10 +7,11 @@ use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tarsier_tests::hub::{HubProcess, token};
 use tarsier_tests::proxy::{Fault, Proxy};
+use tarsier_tests::webrtc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::recording::{stream, until_written};
-use crate::{camera, cameras, hub, journey, journey_within, whep};
+use crate::{camera, cameras, hub, journey, journey_within};
 
 /// For a change of the stream on a busy machine; how quick it is, is measured by the brain's own tests.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -187,7 +188,7 @@ fn a_token_for_the_sub_stream_never_sees_more() {
 fn over_webrtc_a_viewer_is_shown_the_best_stream_that_his_token_is_for() {
     journey(async {
         let (server, _folder, mut hub, id) = two_streams().await?;
-        let (mut viewer, location, _) = whep::Viewer::open_stream(&hub, &id, "auto").await?;
+        let (mut viewer, location, _) = webrtc::Viewer::open_stream(&hub, &id, "auto").await?;
         ensure!(location.contains("/auto/whep/"), "{location}");
         viewer.picture().await?;
         ensure!(viewers(&hub, &id, "main").await? == 1, "the best there is");
@@ -198,7 +199,7 @@ fn over_webrtc_a_viewer_is_shown_the_best_stream_that_his_token_is_for() {
         let narrow = ["--role", "viewer", "--camera", &id, "--stream", "sub"];
         let narrow = token(hub.data_dir(), &narrow).await?;
         let admin = std::mem::replace(&mut hub.token, narrow);
-        let (mut viewer, location, _) = whep::Viewer::open_stream(&hub, &id, "auto").await?;
+        let (mut viewer, location, _) = webrtc::Viewer::open_stream(&hub, &id, "auto").await?;
         for _ in 0..100 {
             viewer.picture().await?;
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use futures::future::try_join_all;
 use tarsier_tests::hub::HubProcess;
+use tarsier_tests::webrtc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -190,7 +191,7 @@ fn hostile_viewers_by_webrtc_are_noticed_by_nobody_and_leave_nothing() {
             let more = format!("content-type: application/sdp\r\ncontent-length: {length}\r\n");
             format!("{}{body}", head(hub, "POST", path, &more))
         };
-        let (_, offer, _) = crate::whep::Viewer::new().await?;
+        let (_, offer, _) = webrtc::Viewer::new().await?;
         let session = crate::whep::post(hub, id, "application/sdp", offer.clone()).await?;
         ensure!(session.status() == 201, "{}", session.status());
         let location = session.headers()["location"].to_str()?.to_owned();

@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use tarsier_tests::hub::{HubOptions, HubProcess, token};
+use tarsier_tests::webrtc;
 
 use crate::recording::until_written;
-use crate::{camera, cameras, hub, journey, live, rtsp, whep};
+use crate::{camera, cameras, hub, journey, live, rtsp};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What is promised of an end, and a second in which a token is rounded.
@@ -30,7 +31,7 @@ const WAYS: [Way; 6] = [Way::Mse, Way::Auto, Way::Hls, Way::Events, Way::Rtsp, W
 /// Something that goes on until its token ends.
 enum Going {
     Mse(live::Viewer),
-    Whep { viewer: Box<whep::Viewer>, session: String },
+    Whep { viewer: Box<webrtc::Viewer>, session: String },
     Hls { playlist: String, next: u64 },
     Events(reqwest::Response),
     Rtsp(rtsp::Client),
@@ -58,7 +59,7 @@ impl Going {
                 Self::Mse(viewer)
             }
             Way::Whep => {
-                let (mut viewer, session, _) = whep::Viewer::open(hub, camera).await?;
+                let (mut viewer, session, _) = webrtc::Viewer::open(hub, camera).await?;
                 viewer.picture().await?;
                 Self::Whep { viewer: Box::new(viewer), session }
             }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tarsier_tests::hub::HubProcess;
+use tarsier_tests::webrtc;
 use tokio::time::Instant;
 
 use crate::recording::{stream, until_written};
-use crate::{camera, cameras, hub, journey_within, whep};
+use crate::{camera, cameras, hub, journey_within};
 
 /// For a change of the stream on a busy machine; how quick it is, is measured by the brain's own tests.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 async fn until_on(
     hub: &HubProcess,
     camera: &str,
-    viewer: &mut whep::Viewer,
+    viewer: &mut webrtc::Viewer,
     of: &str,
 ) -> anyhow::Result<()> {
     let path = format!("/api/v1/cameras/{camera}/status");
@@ -44,7 +45,7 @@ fn over_webrtc_too_a_viewer_follows_his_line_down_and_up_again() {
         let (_folder, hub) = hub().await?;
         let id = hub.add_camera(&camera(&server, 1, "Court")).await?;
         until_written(&hub, &id, 30).await?;
-        let (mut viewer, line) = whep::Viewer::behind_a_line(&hub, (&id, "auto")).await?;
+        let (mut viewer, line) = webrtc::Viewer::behind_a_line(&hub, (&id, "auto")).await?;
         until_on(&hub, &id, &mut viewer, "main").await?;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(3) {

@@ -11,11 +11,12 @@ use tarsier_demo::DemoServer;
 use tarsier_segment::sample_entry;
 use tarsier_tests::gst::{GstAudio, GstCamera, GstOptions};
 use tarsier_tests::hub::HubProcess;
+use tarsier_tests::webrtc::{Ears, Viewer};
 use tarsier_types::{AccessUnit, Dts, ParameterSets, Pts, Ticks, Track, UtcMs};
 
 use crate::recording::until_written;
 use crate::transcode::running;
-use crate::whep::{Ears, Viewer, until_viewers};
+use crate::whep::until_viewers;
 use crate::{camera, cameras, hub, journey};
 
 /// So much sound is listened to.

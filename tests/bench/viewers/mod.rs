@@ -9,6 +9,8 @@ mod hls;
 mod mse;
 mod nginx;
 mod rtsp;
+mod webrtcbin;
+mod whep;
 
 use std::path::Path;
 
@@ -22,8 +24,10 @@ use crate::proc::rss_mb;
 use crate::table::{Row, Table, median};
 use crowd::{Crowd, Measured, Plan};
 use nginx::Nginx;
+use webrtcbin::WebRtcBin;
 
 const GSTREAMER: &str = "GStreamer's RTSP server over TCP";
+const WEBRTCBIN: &str = "GStreamer's webrtcbin";
 const NGINX: &str = "nginx with its RTMP module, HLS";
 const UNIT: &str = "CPU-s per viewer-minute";
 
@@ -45,7 +49,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     let hub = HubProcess::start(folder.path(), &HubOptions::default()).await?;
     let ids = add_cameras(&hub, &cameras, 1, MainAndSub::Main).await?;
     let mut ours = Vec::new();
-    for way in [Way::Mse, Way::Rtsp, Way::Hls] {
+    for way in [Way::Mse, Way::Rtsp, Way::Hls, Way::Whep] {
         let url = way.url(&hub, &ids[0]);
         let measured = way.gather(plan, &url).await?.measure(plan, hub.pid()).await?;
         conditions.push(format!("{}: {}", way.name(), measured.words()));
@@ -53,7 +57,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     }
     hub.stop().await?;
 
-    let theirs = [(GSTREAMER, gstreamer(plan, &camera).await), (NGINX, nginx(plan, &camera).await)];
+    let theirs = [
+        (GSTREAMER, gstreamer(plan, &camera).await),
+        (NGINX, nginx(plan, &camera).await),
+        (WEBRTCBIN, webrtcbin(plan, &camera).await),
+    ];
     let mut peers = Vec::new();
     for (name, measured) in theirs {
         match measured {
@@ -68,7 +76,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     for (way, measured, memory_mb) in ours {
         let name = way.name();
         let cpu = median(&measured.cpu_per_viewer_minute);
-        let like = if way == Way::Hls { NGINX } else { GSTREAMER };
+        let like = way.peer();
         let metric = format!("the hub, {name}");
         rows.push(Row::new(&metric, UNIT, cpu, "at most 1x").against(like, peer(like)));
         // CPU seconds a minute of one viewer, times viewers, is CPU seconds a minute of all.
@@ -87,6 +95,7 @@ enum Way {
     Mse,
     Rtsp,
     Hls,
+    Whep,
 }
 
 impl Way {
@@ -95,12 +104,21 @@ impl Way {
             Self::Mse => "MSE (a WebSocket)",
             Self::Rtsp => "RTSP over TCP",
             Self::Hls => "HLS, whole segments",
+            Self::Whep => "WebRTC over UDP",
+        }
+    }
+
+    const fn peer(self) -> &'static str {
+        match self {
+            Self::Mse | Self::Rtsp => GSTREAMER,
+            Self::Hls => NGINX,
+            Self::Whep => WEBRTCBIN,
         }
     }
 
     const fn pieces(self) -> &'static str {
         match self {
-            Self::Mse | Self::Rtsp => "pictures",
+            Self::Mse | Self::Rtsp | Self::Whep => "pictures",
             Self::Hls => "segments",
         }
     }
@@ -111,6 +129,7 @@ impl Way {
             Self::Mse => fragments::url(hub, camera),
             Self::Rtsp => format!("{}/{camera}/main?token={token}", hub.rtsp_url),
             Self::Hls => format!("{}/live/{camera}/main/index.m3u8?token={token}", hub.url),
+            Self::Whep => format!("{}/live/{camera}/main/whep?token={token}", hub.url),
         }
     }
 
@@ -119,6 +138,7 @@ impl Way {
             Self::Mse => Crowd::gather(plan, |tally| mse::watch(url.to_owned(), tally)).await,
             Self::Rtsp => Crowd::gather(plan, |tally| rtsp::watch(url.to_owned(), tally)).await,
             Self::Hls => Crowd::gather(plan, |tally| hls::watch(url.to_owned(), tally)).await,
+            Self::Whep => Crowd::gather(plan, |tally| whep::watch(url.to_owned(), tally)).await,
         }
     }
 }
@@ -135,4 +155,10 @@ async fn gstreamer(plan: Plan, camera: &str) -> anyhow::Result<Measured> {
 async fn nginx(plan: Plan, camera: &str) -> anyhow::Result<Measured> {
     let nginx = Nginx::start(camera).await?;
     Way::Hls.gather(plan, &nginx.url()).await?.measure(plan, nginx.pid()).await
+}
+
+/// It reads the camera itself, too.
+async fn webrtcbin(plan: Plan, camera: &str) -> anyhow::Result<Measured> {
+    let server = WebRtcBin::start(camera).await?;
+    Way::Whep.gather(plan, &server.url()).await?.measure(plan, server.pid()).await
 }
