@@ -18,10 +18,11 @@ use tarsier_live::fanout::StreamId;
 use tarsier_live::viewer::Next;
 use tarsier_live::{Live, LiveStream, Start};
 use tarsier_types::{AudioParameters, Clock, ParameterSets, Track, VideoParameters};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::batch::Batch;
 use crate::follow::Follow;
 use crate::fragment::Fragment;
 use crate::judge::{Order, Refusal, payload};
@@ -32,6 +33,7 @@ use crate::session::{Hearing, Mail, Sending, Session, Show, instant};
 use crate::sound::{Route, route};
 use crate::table::{Newcomer, SessionId, Table};
 use crate::tcp::{self, Connections};
+use crate::udp::{MOST_AT_ONCE, Udp};
 
 /// The longest datagram that the library takes.
 pub(crate) const MAX_DATAGRAM_BYTES: usize = 2000;
@@ -126,7 +128,7 @@ pub struct Whep {
 
 /// What sessions share.
 pub(crate) struct Gate {
-    socket: UdpSocket,
+    udp: Udp,
     connections: Arc<Connections>,
     ours: Ours,
     certificate: DtlsCert,
@@ -145,21 +147,20 @@ impl Drop for Whep {
 impl Whep {
     /// Opens a port at that address of this machine: by UDP, and by TCP for whom UDP does not reach.
     pub async fn start(ip: IpAddr, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let (socket, listener) = bind(ip).await?;
+        let (udp, listener) = bind(ip).await?;
         let reached = |mut local: SocketAddr| {
             if ip.is_unspecified() {
                 local.set_ip(Ipv4Addr::LOCALHOST.into());
             }
             local
         };
-        let ours =
-            Ours { udp: reached(socket.local_addr()?), tcp: reached(listener.local_addr()?) };
+        let ours = Ours { udp: reached(udp.local_addr()?), tcp: reached(listener.local_addr()?) };
         let certificate = str0m::crypto::from_feature_flags()
             .dtls_provider
             .generate_certificate()
             .ok_or_else(|| io::Error::other("no certificate could be made"))?;
         let gate = Arc::new(Gate {
-            socket,
+            udp,
             connections: Arc::default(),
             ours,
             certificate,
@@ -401,11 +402,21 @@ impl Gate {
         match to.over {
             Over::Tcp => self.connections.send(to.address, bytes).await,
             Over::Udp => {
-                if let Err(error) = self.socket.send_to(bytes, to.address).await {
-                    tracing::trace!(%error, "a datagram was not sent");
-                }
+                let mut batch = Batch::default();
+                batch.push(to.address, bytes);
+                self.udp.send(&batch).await;
             }
         }
+    }
+
+    /// The same of datagrams that go by UDP.
+    pub(crate) async fn send_all(&self, batch: &Batch) {
+        self.udp.send(batch).await;
+    }
+
+    /// How many datagrams may go by UDP at once.
+    pub(crate) fn most_in_a_batch(&self) -> usize {
+        self.udp.most_in_a_batch()
     }
 
     /// A datagram goes to whose it is; whether it is anybody's.
@@ -423,13 +434,13 @@ impl Gate {
 }
 
 /// The same port for both, so that whoever guards a network has one number to let through; if that cannot be had, two.
-async fn bind(ip: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
-    let socket = UdpSocket::bind((ip, 0)).await?;
-    let listener = match TcpListener::bind((ip, socket.local_addr()?.port())).await {
+async fn bind(ip: IpAddr) -> io::Result<(Udp, TcpListener)> {
+    let udp = Udp::bind(ip).await?;
+    let listener = match TcpListener::bind((ip, udp.local_addr()?.port())).await {
         Ok(listener) => listener,
         Err(_) => TcpListener::bind((ip, 0)).await?,
     };
-    Ok((socket, listener))
+    Ok((udp, listener))
 }
 
 /// How the sound of a stream is coded, if it has any and its pictures flow.
@@ -451,11 +462,15 @@ where
 }
 
 async fn read(gate: Arc<Gate>) {
-    let mut buffer = [0; MAX_DATAGRAM_BYTES];
+    let mut buffer = vec![0; MOST_AT_ONCE];
     loop {
+        let deliver = |address, bytes: &[u8]| {
+            if bytes.len() <= MAX_DATAGRAM_BYTES {
+                gate.deliver(Place { over: Over::Udp, address }, bytes);
+            }
+        };
         // An error is the answer to something that we sent to a port that is closed by now.
-        let Ok((length, address)) = gate.socket.recv_from(&mut buffer).await else { continue };
-        gate.deliver(Place { over: Over::Udp, address }, &buffer[..length]);
+        let _ = gate.udp.receive(&mut buffer, deliver).await;
     }
 }
 

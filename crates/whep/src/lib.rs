@@ -9,6 +9,7 @@
 //! Hands: [`gate`] has the socket, [`tcp`] the connections of those whom UDP does not reach, [`session`] one viewer, [`peer`] the
 //! library. What does not belong here: HTTP, rights, sentences for people, coding anew.
 
+mod batch;
 mod follow;
 pub mod fragment;
 mod g711;
@@ -25,6 +26,7 @@ mod sound;
 mod stamp;
 pub mod table;
 mod tcp;
+mod udp;
 
 pub use gate::{Feeds, Opened, Whep};
 pub use judge::Refusal;

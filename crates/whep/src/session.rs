@@ -15,13 +15,14 @@ use tarsier_live::{Live, LiveUnit, Watch};
 use tarsier_types::{Clock, Mono, Track, VideoParameters};
 use tokio::sync::mpsc;
 
+use crate::batch::Batch;
 use crate::follow::Follow;
 use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
 use crate::offer::{H264Payload, SoundPayloads};
 use crate::peer::{Peer, Said};
 use crate::picture::{Sets, annex_b};
-use crate::place::Place;
+use crate::place::{Over, Place};
 use crate::refresh::Refresh;
 use crate::sound::Sound;
 use crate::stamp::Stamper;
@@ -123,6 +124,7 @@ struct Coming<N> {
 #[derive(Default)]
 pub(crate) struct Sending {
     to: Option<Place>,
+    batch: Batch,
     since_pause: usize,
 }
 
@@ -372,7 +374,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 }
                 Said::Gone => return Err(End::Gone),
                 Said::Nothing => {}
-                Said::Until(until) => return Ok(Wants { has_connected, until }),
+                Said::Until(until) => {
+                    self.send_batch().await;
+                    return Ok(Wants { has_connected, until });
+                }
             }
         }
     }
@@ -383,8 +388,28 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
             self.sending.to = Some(to);
             self.gate.answered(&self.id, to);
         }
-        self.gate.send(to, bytes).await;
-        self.sending.since_pause += bytes.len();
+        if to.over == Over::Tcp {
+            self.gate.send(to, bytes).await;
+            self.sent(bytes.len()).await;
+            return;
+        }
+        if !self.sending.batch.fits(to.address, bytes, self.gate.most_in_a_batch()) {
+            self.send_batch().await;
+        }
+        self.sending.batch.push(to.address, bytes);
+    }
+
+    /// What has gathered goes out.
+    async fn send_batch(&mut self) {
+        let Some((_, bytes, _)) = self.sending.batch.contents() else { return };
+        let length = bytes.len();
+        self.gate.send_all(&self.sending.batch).await;
+        self.sending.batch.clear();
+        self.sent(length).await;
+    }
+
+    async fn sent(&mut self, bytes: usize) {
+        self.sending.since_pause += bytes;
         if self.sending.since_pause >= BURST_BYTES {
             self.sending.since_pause = 0;
             tokio::time::sleep(BURST_PAUSE).await;
