@@ -19,6 +19,8 @@ mod modes;
 mod network;
 mod no_access;
 mod playback;
+#[cfg(unix)]
+mod players;
 mod recording;
 mod rights;
 mod rtsp;

@@ -15,8 +15,9 @@ use crate::stamp::{Offset, unix_us};
 /// What G.711 over RTP is timed in, and Opus.
 const G711_HZ: u32 = 8000;
 const OPUS_HZ: u32 = 48_000;
-/// A packet of G.711 holds no more: what every player takes.
-const MOST_G711_BYTES: usize = 160;
+/// A packet of G.711: 20 ms, as RFC 3551 (section 4.2) has it where nothing else is agreed. Cameras send what they like, and
+/// there are players that take nothing else (aiortc 1.4).
+const G711_BYTES: usize = 160;
 /// So much may be missing before it is a hole (guess: more than stamps of cameras tremble, less than a frame).
 const TOLERANCE: i64 = Ticks::PER_SECOND / 66;
 
@@ -74,6 +75,8 @@ pub(crate) struct Sound {
     joined_unix_us: i64,
     origin: Origin,
     line: Option<Line>,
+    /// Samples that are no whole packet yet, and when the last of them ended, by the wall clock.
+    rest: (Vec<i16>, i64),
 }
 
 /// Where the next sample goes.
@@ -94,6 +97,7 @@ impl Sound {
             joined_unix_us: now_unix_us,
             origin: Origin::default(),
             line: None,
+            rest: (Vec::new(), 0),
         }
     }
 
@@ -140,17 +144,25 @@ impl Sound {
             (_, _, Some(number)) => (Law::Mu, number),
             (_, None, None) => return None,
         };
-        let pieces = samples.len().div_ceil(MOST_G711_BYTES).max(1);
-        let mut packets = Vec::new();
-        let mut at = at;
-        for piece in samples.chunks(samples.len().div_ceil(pieces).max(1)) {
-            let count = u64::try_from(piece.len()).ok()?;
-            let time = self.place(at, count, G711_HZ);
-            let data = piece.iter().map(|sample| law.encode(*sample)).collect();
-            let unix_us = unix_us(at);
-            packets.push(Packet { payload_type, clock_hz: G711_HZ, time, unix_us, data });
-            at += of_ticks(count, G711_HZ);
+        let (mut gathered, until) = std::mem::take(&mut self.rest);
+        if (at - until).abs() > TOLERANCE {
+            gathered.clear();
         }
+        let ticks = |samples: usize| of_ticks(u64::try_from(samples).unwrap_or(0), G711_HZ);
+        let mut begins = at - ticks(gathered.len());
+        let ends = at + ticks(samples.len());
+        gathered.extend(samples);
+        let mut packets = Vec::new();
+        let whole = gathered.chunks_exact(G711_BYTES);
+        let rest = whole.remainder().to_vec();
+        for piece in whole {
+            let time = self.place(begins, u64::try_from(G711_BYTES).ok()?, G711_HZ);
+            let data = piece.iter().map(|sample| law.encode(*sample)).collect();
+            let unix_us = unix_us(begins);
+            packets.push(Packet { payload_type, clock_hz: G711_HZ, time, unix_us, data });
+            begins += ticks(G711_BYTES);
+        }
+        self.rest = (rest, ends);
         Some(packets)
     }
 
@@ -339,15 +351,18 @@ mod tests {
         let first = rung(&mut sound, 0, 32_124);
         let second = rung(&mut sound, 64, 32_124);
         let packets = [first, second].concat();
-        assert_eq!(packets.len(), 8, "16 ms each");
+        assert_eq!(packets.len(), 6, "20 ms each, whatever the camera's are; the rest waits");
         for (at, packet) in (0..).zip(&packets) {
-            assert_eq!(packet.data, [0x80; 128], "mu-law");
-            assert_eq!(packet.time - packets[0].time, at * 128);
-            assert_eq!(packet.unix_us, NOW_US + i64::try_from(at).unwrap() * 16_000);
+            assert_eq!(packet.data, [0x80; 160], "mu-law");
+            assert_eq!(packet.time - packets[0].time, at * 160);
+            assert_eq!(packet.unix_us, NOW_US + i64::try_from(at).unwrap() * 20_000);
             assert_eq!((packet.payload_type, packet.clock_hz), (0, 8000));
         }
         let other = rung(&mut sound, 128, 32_256);
-        assert_eq!((other[0].payload_type, &other[0].data[..2]), (8, &[0xaa, 0xaa][..]), "A-law");
+        assert_eq!((other[0].payload_type, &other[0].data[158..]), (8, &[0xaa, 0xaa][..]), "A-law");
+        let later = rung(&mut sound, 500, 32_256);
+        assert_eq!(later[0].data, [0xaa; 160], "what waited before a hole is not put behind it");
+        assert_eq!(later[0].time - packets[0].time, 500 * 8);
         let alone = SoundPayloads { a_law: None, ..G711 };
         let mut sound = started(&telephone(), alone);
         assert_eq!(rung(&mut sound, 0, 32_256)[0].payload_type, 0, "the only one that he takes");
