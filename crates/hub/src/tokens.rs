@@ -6,6 +6,8 @@
 //! What does not belong here: which tokens are revoked and what ends with them ([`crate::sessions`]), which route asks for
 //! which right ([`crate::http`]).
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -28,11 +30,17 @@ const USER_CHARS: usize = 12;
 /// 96 bits in hexadecimal: whoever overhears an answer to a challenge guesses in vain.
 const PASSWORD_CHARS: usize = 24;
 
+/// Tokens that are remembered as read. A player sends the same one with each part of a picture, and to check its signature costs
+/// more than all else of such a request.
+const MOST_REMEMBERED: usize = 256;
+
 /// Signs, and reads what was signed.
 pub(crate) struct Tokens {
     signing: EncodingKey,
     checking: DecodingKey,
     passwords: [u8; 32],
+    /// By the hash of the token, which is kept nowhere.
+    read: Mutex<HashMap<[u8; 32], Claims>>,
 }
 
 /// What a token gives, and to whom.
@@ -81,7 +89,7 @@ impl Tokens {
         let key = blake3::derive_key("tarsier 2026 api tokens", secret_key);
         let passwords = blake3::derive_key("tarsier 2026 rtsp passwords", secret_key);
         let (signing, checking) = (EncodingKey::from_secret(&key), DecodingKey::from_secret(&key));
-        Self { signing, checking, passwords }
+        Self { signing, checking, passwords, read: Mutex::default() }
     }
 
     /// A new token with these rights from now on.
@@ -141,6 +149,21 @@ impl Tokens {
 
     /// What the token says, if it is ours, however old.
     pub(crate) fn read(&self, token: &str) -> Result<Claims, TokenError> {
+        let hash = *blake3::hash(token.as_bytes()).as_bytes();
+        let remembered = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = remembered().get(&hash) {
+            return Ok(claims.clone());
+        }
+        let claims = self.verified(token)?;
+        let mut read = remembered();
+        if read.len() >= MOST_REMEMBERED {
+            read.clear();
+        }
+        read.insert(hash, claims.clone());
+        Ok(claims)
+    }
+
+    fn verified(&self, token: &str) -> Result<Claims, TokenError> {
         let mut validation = Validation::new(Algorithm::HS256);
         // Time is an argument here; the library would read its own clock.
         validation.validate_exp = false;
@@ -208,6 +231,21 @@ mod tests {
         )
         .unwrap();
         assert_eq!(tokens.check(&hs512, NOW), Err(TokenError::Forged), "another algorithm");
+    }
+
+    #[test]
+    fn however_many_tokens_are_shown_few_are_remembered_and_forged_ones_never() {
+        let tokens = Tokens::new(&[1; 32]);
+        for _ in 0..2 * MOST_REMEMBERED {
+            let (token, claims) = tokens.issue(Grant::everything("cli"), NOW, SESSION);
+            for _ in 0..2 {
+                assert_eq!(tokens.check(&token, NOW), Ok(claims.clone()));
+            }
+            for _ in 0..2 {
+                assert_eq!(tokens.check(&format!("{token}x"), NOW), Err(TokenError::Forged));
+            }
+        }
+        assert!(tokens.read.lock().unwrap().len() <= MOST_REMEMBERED);
     }
 
     #[test]
