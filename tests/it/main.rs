@@ -19,6 +19,7 @@ mod modes;
 mod network;
 mod no_access;
 mod playback;
+mod ptz;
 mod recording;
 mod rights;
 mod rtsp;

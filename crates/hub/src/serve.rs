@@ -31,6 +31,7 @@ use crate::machine::Machine;
 use crate::modes::{self, Modes};
 use crate::platform::{self, FileLimit};
 use crate::programs::ChildPrograms;
+use crate::ptz::Turning;
 use crate::rungs::{self, Order, Rungs, opus as sound};
 use crate::secrets::SecretBox;
 use crate::sessions::{Files, GivenFile, MadeFolder, RevokedFile, Sessions};
@@ -192,6 +193,7 @@ pub(crate) async fn build(
         journal.event(event);
     }
     let alerts = Alerts::new(&index, &secrets, clock).context("cannot read the alerts")?;
+    let stopping = watch::Sender::new(false);
     let hub = Arc::new(Hub {
         clock,
         tz: TimeZone::system(),
@@ -209,7 +211,8 @@ pub(crate) async fn build(
         is_paused: AtomicBool::new(is_paused),
         modes: Modes::default(),
         changing: tokio::sync::Mutex::new(()),
-        stopping: watch::Sender::new(false),
+        ptz: Turning::new(clock, stopping.subscribe()),
+        stopping,
         data,
         index,
         camera_file,
