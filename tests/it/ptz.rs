@@ -4,13 +4,14 @@ mod real;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
 use tarsier_demo::DemoServer;
 use tarsier_tests::hub::{HubProcess, stderr_of, token};
 use tarsier_tests::onvif::{Mood, OnvifCamera, OnvifOptions};
 use tarsier_types::{Clock as _, SystemClock};
 
+use crate::secrets::in_no_file;
 use crate::{camera, cameras, hub, journey};
 
 /// For what happens within a second or two on a machine that is not busy.
@@ -22,7 +23,7 @@ struct Scene {
     folder: tempfile::TempDir,
     hub: HubProcess,
     id: String,
-    _server: DemoServer,
+    server: DemoServer,
 }
 
 impl Scene {
@@ -32,7 +33,7 @@ impl Scene {
         let mut new = camera(&server, 1, "Yard");
         new["onvif_url"] = json!(onvif_url);
         let id = hub.add_camera(&new).await?;
-        Ok(Self { folder, hub, id, _server: server })
+        Ok(Self { folder, hub, id, server })
     }
 
     /// What the hub says of it once it has been asked.
@@ -175,19 +176,21 @@ fn a_password_for_onvif_alone_is_kept_and_shown_nowhere_and_a_wrong_one_is_tried
         ensure!(told.first().is_some_and(|it| it == "ContinuousMove 0 1 0"), "{told:?}");
 
         // It comes back with the hub, and stands in no log, answer or file.
-        let Scene { folder, hub, id, _server } = scene;
+        let Scene { folder, hub, id, server } = scene;
         let mut answers = found.to_string() + &changed.to_string() + &hub.logs();
         hub.stop().await?;
         let hub =
             HubProcess::start(folder.path(), &tarsier_tests::hub::HubOptions::default()).await?;
-        let scene = Scene { folder, hub, id, _server };
+        let scene = Scene { folder, hub, id, server };
         let found = scene.ptz().await?;
         ensure!(found["kind"] == "able", "{found}");
         answers += &(scene.hub.get(&path).await?.to_string() + &scene.hub.logs());
         answers += &stderr_of(scene.folder.path());
-        answers += &std::fs::read_to_string(scene.folder.path().join("cameras.json"))
-            .context("cameras.json")?;
         ensure!(!answers.contains("kanarienvogel"), "the password is shown");
+        let Scene { folder, hub, server, .. } = scene;
+        hub.stop().await?;
+        server.stop().await;
+        in_no_file(folder.path(), "kanarienvogel")?;
         Ok(())
     });
 }

@@ -9,7 +9,7 @@ use tarsier_types::CameraUrl;
 /// Where every ONVIF device has its device service (ONVIF Core section 5.1.1).
 const DEVICE_SERVICE: &str = "/onvif/device_service";
 /// Where it is looked for when nobody has said it: HTTP's own; what cameras of Reolink and Hikvision's recorders (8000),
-/// TP-Link (2020) and XiongMai (8899) have; and 8080.
+/// TP-Link (2020) and Xiongmai (8899) have; and 8080.
 pub const USUAL_PORTS: [u16; 5] = [80, 8080, 8000, 2020, 8899];
 
 /// Host and port of a device, and the path of one of its services.

@@ -91,14 +91,13 @@ impl Question {
 
     /// Turn, until you are told otherwise, or that time is over.
     pub fn turn(profile: &str, can: Ability, to: Velocity, timeout: Duration) -> Self {
-        let mut velocity = String::new();
-        if can.pan_tilt {
-            let (pan, tilt) = (number(to.pan), number(to.tilt));
-            velocity += &format!("<PanTilt x=\"{pan}\" y=\"{tilt}\" xmlns=\"{SCHEMA}\"/>");
-        }
-        if can.zoom {
-            velocity += &format!("<Zoom x=\"{}\" xmlns=\"{SCHEMA}\"/>", number(to.zoom));
-        }
+        let (pan, tilt, zoom) = (number(to.pan), number(to.tilt), number(to.zoom));
+        let pan_tilt = format!("<PanTilt x=\"{pan}\" y=\"{tilt}\" xmlns=\"{SCHEMA}\"/>");
+        let zoom = format!("<Zoom x=\"{zoom}\" xmlns=\"{SCHEMA}\"/>");
+        let velocity: String = [(can.pan_tilt, pan_tilt), (can.zoom, zoom)]
+            .into_iter()
+            .filter_map(|(can, it)| can.then_some(it))
+            .collect();
         // Cameras read whole seconds alone.
         let seconds = timeout.as_secs().max(1);
         let inner = format!(

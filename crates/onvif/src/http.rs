@@ -71,8 +71,8 @@ impl Client {
         }
         let mut answer = request.send().await.map_err(|error| why(&error))?;
         let status = answer.status().as_u16();
-        let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
-        let challenge = challenges.filter_map(|value| Challenge::read(value.to_str().ok()?)).next();
+        let mut challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenge = challenges.find_map(|value| Challenge::read(value.to_str().ok()?));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| why(&error))? {
             if body.len() + chunk.len() > MOST_BYTES {

@@ -1,4 +1,4 @@
-//! Brain: who asks, as a header of the envelope (OASIS WS-Security UsernameToken Profile 1.0, by digest).
+//! Brain: who asks, as a header of the envelope (OASIS WS-Security Username Token Profile 1.0, by digest).
 //!
 //! ```text
 //! digest = base64( SHA-1( nonce + created + password ) )

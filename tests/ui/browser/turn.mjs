@@ -153,11 +153,20 @@ try {
     camera.mood.refuses = false;
   });
 
-  await step("the pad is put away, and brought back, by T", async () => {
+  await step("T leads to the pad, and puts it away", async () => {
+    const focused = (name) =>
+      page.waitForFunction(
+        (wanted) => document.activeElement?.ariaLabel === wanted,
+        name,
+      );
+    await page.getByRole("button", { name: "All cameras" }).focus();
+    await page.keyboard.press("t");
+    await focused("Turn up");
     await page.keyboard.press("t");
     await pad().waitFor({ state: "detached" });
+    await focused("All cameras");
     await page.keyboard.press("t");
-    await pad().waitFor();
+    await focused("Turn up");
   });
 
   await step("on a laptop and a phone, dark and light", async () => {

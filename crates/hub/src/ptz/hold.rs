@@ -12,6 +12,8 @@ use tarsier_types::Mono;
 
 /// Without being asked for again, a turn ends after this.
 const HOLD: Duration = Duration::from_secs(1);
+/// Whoever was answered by a slow camera has so long to ask for more: he could not before.
+const GRACE: Duration = Duration::from_millis(500);
 /// A turn that goes on is told again after this: well before the camera's timeout, and not so often that it jerks.
 const AGAIN: Duration = Duration::from_secs(1);
 /// By itself a camera stops after this, if it keeps time.
@@ -71,6 +73,8 @@ pub(super) struct Hold {
     under_way: Option<Wanted>,
     /// Until then the turn is held.
     until: Option<Mono>,
+    /// Nobody can order any more.
+    is_let_go: bool,
     /// As the camera was told last, and when.
     turns: Option<(Velocity, Mono)>,
     /// As far as is known.
@@ -87,9 +91,12 @@ impl Hold {
             Input::Order(number, aim) => self.order(now, number, aim),
             Input::Done(outcome) => self.done(now, outcome),
             Input::Tick => {}
-            Input::LetGo => self.until = self.until.map(|_| now),
+            Input::LetGo => {
+                self.is_let_go = true;
+                self.until = self.until.map(|_| now);
+            }
         }
-        if self.until.is_some_and(|until| until <= now) {
+        if self.until.is_some_and(|until| until <= now) && !self.is_told_to_turn() {
             self.let_go();
         }
         self.send(now);
@@ -102,7 +109,12 @@ impl Hold {
     pub(super) fn deadline(&self) -> Option<Mono> {
         // What is under way is waited for.
         let next = self.not_before.filter(|_| self.wanted.is_some() && self.under_way.is_none());
-        self.until.into_iter().chain(next).min()
+        self.until.filter(|_| !self.is_told_to_turn()).into_iter().chain(next).min()
+    }
+
+    /// A stop would have to wait for that anyway.
+    const fn is_told_to_turn(&self) -> bool {
+        matches!(self.under_way, Some(Wanted { command: Command::Turn(_), .. }))
     }
 
     /// Nothing turns or is under way, as far as is known, or nothing more is tried.
@@ -169,8 +181,13 @@ impl Hold {
     fn done(&mut self, now: Mono, outcome: Result<(), OnvifError>) {
         let Some(Wanted { command, order }) = self.under_way.take() else { return };
         match (&command, outcome.is_ok()) {
-            (Command::Turn(_), true) => {}
-            (Command::Turn(_), false) => self.turns = None,
+            (Command::Turn(_), is_told) => {
+                if !is_told {
+                    self.turns = None;
+                }
+                let until = self.until.filter(|_| !self.is_let_go);
+                self.until = until.map(|until| until.max(now + GRACE)).or(self.until);
+            }
             // What the camera did before may go on.
             (Command::Goto(_), false) if self.may_turn && self.wanted.is_none() => {
                 self.wanted = Some(Wanted { command: Command::Stop, order: None });
@@ -274,8 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_that_answers_after_the_page_has_vanished_is_stopped_at_once() {
-        assert_eq!(run("0 > 5000 + 5100 + 9000 ."), ">0 =1 s5000");
+    fn a_camera_that_answers_after_the_page_has_vanished_is_stopped_then() {
+        assert_eq!(run("0 > 5000 + 5600 + 9000 ."), ">0 =1 s5500");
+    }
+
+    #[test]
+    fn a_slow_camera_that_is_held_is_not_stopped_between_two_words() {
+        assert_eq!(
+            run("0 > 1200 + 1210 > 2400 + 2410 > 3600 + 9000 ."),
+            ">0 =1 >1210 =2 >2410 =3 s4100"
+        );
     }
 
     #[test]

@@ -30,11 +30,23 @@ const FOUND_WITHIN: Duration = Duration::from_secs(5);
 /// Then presets may have changed.
 const ABLE_FOR: Duration = Duration::from_secs(300);
 /// A camera seldom learns to turn; it may be told to, in its settings.
-const UNABLE_FOR: Duration = Duration::from_secs(600);
+const UNABLE_FOR: Duration = Duration::from_secs(300);
 /// It may have been starting.
 const AWAY_FOR: Duration = Duration::from_secs(60);
 /// Cameras lock an account after a few wrong passwords.
 const LOCKED_FOR: Duration = Duration::from_secs(3600);
+
+/// After the last order; whatever turned has been stopped by then.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What is done about a camera that can be turned, and was asked long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    /// It is asked again: somebody has just opened its picture.
+    AskAgain,
+    /// It will do: somebody wants it to turn now.
+    WillDo,
+}
 
 /// How it stands with one camera.
 #[derive(Clone, Debug)]
@@ -80,6 +92,8 @@ struct Camera {
     target: Arc<Target>,
     look: watch::Receiver<Look>,
     orders: mpsc::Sender<Order>,
+    /// When the last order came; zero if none did.
+    ordered: Arc<Mutex<Mono>>,
 }
 
 /// All cameras that somebody wanted to turn since the start.
@@ -98,7 +112,7 @@ impl Turning {
 
     /// What a camera can. One that is being looked for is waited for, but not longer than that.
     pub(crate) async fn ask(&self, entry: &CameraEntry, patience: Duration) -> Ptz {
-        let camera = match self.camera(entry) {
+        let camera = match self.camera(entry, Old::AskAgain) {
             Ok(camera) => camera,
             Err(problem) => return Ptz::Unable { problem },
         };
@@ -111,7 +125,8 @@ impl Turning {
 
     /// Has something done; answers when the camera has said that it does it, or when something newer was wanted.
     pub(crate) async fn order(&self, entry: &CameraEntry, aim: Aim) -> Result<(), Problem> {
-        let camera = self.camera(entry)?;
+        let camera = self.camera(entry, Old::WillDo)?;
+        *camera.ordered.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.mono();
         let place = &camera.target.place;
         match camera.known(FOUND_WITHIN).await {
             Known::Able(_) => {}
@@ -132,7 +147,7 @@ impl Turning {
     }
 
     /// The task of a camera: begun if there is none, and begun again if what is known is old or of another address.
-    fn camera(&self, entry: &CameraEntry) -> Result<Camera, Problem> {
+    fn camera(&self, entry: &CameraEntry, old: Old) -> Result<Camera, Problem> {
         let target = Target::of(entry).map_err(|why| match why {
             Untried::Disabled => words::ptz_disabled(&entry.name),
             Untried::Demo => words::ptz(&OnvifError::NoPtz("demo"), ""),
@@ -142,11 +157,11 @@ impl Turning {
             words::internal()
         })?;
         let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cameras.get(&entry.id) {
-            let is_stale = known.look.borrow().is_stale(self.clock.mono());
-            if *known.target == target && !is_stale {
-                return Ok(known.clone());
-            }
+        if let Some(known) = cameras.get(&entry.id)
+            && *known.target == target
+            && !known.is_due(self.clock.mono(), old)
+        {
+            return Ok(known.clone());
         }
         let target = Arc::new(target);
         let (telling, look) = watch::channel(Look {
@@ -165,13 +180,22 @@ impl Turning {
             stopping: self.stopping.clone(),
         };
         tokio::spawn(task.run());
-        let camera = Camera { target, look, orders };
+        let camera = Camera { target, look, orders, ordered: Arc::default() };
         cameras.insert(entry.id.clone(), camera.clone());
         Ok(camera)
     }
 }
 
 impl Camera {
+    /// It is to be asked again. One that may be turning just now is left alone.
+    fn is_due(&self, now: Mono, old: Old) -> bool {
+        let look = self.look.borrow();
+        let ordered = *self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_quiet = ordered == Mono::ZERO || now.since(ordered) >= QUIET;
+        let is_able = matches!(look.known, Known::Able(_));
+        look.is_stale(now) && !(is_able && (old == Old::WillDo || !is_quiet))
+    }
+
     async fn known(&self, patience: Duration) -> Known {
         let mut look = self.look.clone();
         let found = look.wait_for(|look| !matches!(look.known, Known::Looking));
@@ -194,7 +218,7 @@ mod tests {
         let unable = |why| Known::Unable(why);
         for (known, seconds) in [
             (able.clone(), 300),
-            (unable(OnvifError::NoPtz("x")), 600),
+            (unable(OnvifError::NoPtz("x")), 300),
             (unable(OnvifError::NoConnection), 60),
             (unable(OnvifError::WrongCredentials), 3600),
         ] {

@@ -29,11 +29,18 @@ type Outcome = Result<(), OnvifError>;
 impl Task {
     pub(super) async fn run(mut self) {
         let found = find(&self.client, &self.target).await;
+        let camera = &self.camera;
         let known = match &found {
-            Ok((_, ability)) => Known::Able(ability.clone()),
-            Err(why) => Known::Unable(why.clone()),
+            Ok((_, can)) => {
+                let (pan_tilt, zoom, presets) = (can.pan_tilt, can.zoom, can.presets.len());
+                tracing::info!(%camera, pan_tilt, zoom, presets, "it can be turned over ONVIF");
+                Known::Able(can.clone())
+            }
+            Err(why) => {
+                tracing::info!(%camera, %why, "it cannot be turned over ONVIF");
+                Known::Unable(why.clone())
+            }
         };
-        tracing::info!(camera = %self.camera, ?known, "asked over ONVIF what can be turned");
         self.look.send_replace(Look { known, at: self.clock.mono(), is_doubted: false });
         if let Ok((ptz, _)) = found {
             self.turn(ptz).await;
@@ -51,14 +58,16 @@ impl Task {
             let deadline = hold.deadline();
             let now = self.clock.mono();
             let input = tokio::select! {
-                order = self.orders.recv(), if !is_ending => match order {
-                    Some(Order { aim, outcome }) => {
+                order = self.orders.recv(), if !is_ending => {
+                    if let Some(Order { aim, outcome }) = order {
                         orders += 1;
                         waiting.insert(orders, outcome);
                         Input::Order(orders, aim)
+                    } else {
+                        is_ending = true;
+                        Input::LetGo
                     }
-                    None => { is_ending = true; Input::LetGo }
-                },
+                }
                 _ = stopping.wait_for(|stopping| *stopping), if !is_ending => {
                     is_ending = true;
                     Input::LetGo
