@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use tarsier_rtp::digest::Challenge;
 use tarsier_types::SystemClock;
@@ -67,7 +67,10 @@ impl Client {
         let mut request =
             self.http.post(address.url()).header(CONTENT_TYPE, content_type).body(body);
         if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
+            // A name in another script is sent as UTF-8; one with invisible characters cannot be right.
+            let value = HeaderValue::from_bytes(authorization.as_bytes());
+            let value = value.map_err(|_| OnvifError::WrongCredentials)?;
+            request = request.header(AUTHORIZATION, value);
         }
         let mut answer = request.send().await.map_err(|error| why(&error))?;
         let status = answer.status().as_u16();

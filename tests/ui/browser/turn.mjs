@@ -214,7 +214,9 @@ try {
     const field = page.getByLabel("ONVIF address");
     await field.waitFor();
     assert.equal(await field.inputValue(), `${camera.url}/`);
-    await field.scrollIntoViewIfNeeded();
+    await page
+      .getByText("This camera turns, zooms, remembers 4 positions.")
+      .scrollIntoViewIfNeeded();
     if (shots)
       await page.screenshot({ path: join(shots, "turn-settings-laptop.png") });
     await page.getByRole("button", { name: "Cancel" }).click();

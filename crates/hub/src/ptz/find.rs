@@ -20,6 +20,8 @@ pub(super) struct Target {
     /// For people.
     pub(super) place: String,
     is_typed: bool,
+    /// Who types a password once more wants it tried once more.
+    epoch: i64,
 }
 
 /// Why a camera is not even looked for.
@@ -36,18 +38,19 @@ impl Target {
         if !entry.enabled {
             return Err(Untried::Disabled);
         }
+        let epoch = entry.config.epoch;
         let credentials = entry.onvif_credentials.clone().or_else(|| entry.credentials.clone());
         if let Some(url) = &entry.config.onvif {
             let place = format!("{}, port {}", url.host(), url.port());
             let addresses = vec![Address::typed(url)];
-            return Ok(Self { addresses, credentials, place, is_typed: true });
+            return Ok(Self { addresses, credentials, place, is_typed: true, epoch });
         }
         if entry.config.demo.is_some() {
             return Err(Untried::Demo);
         }
         let host = entry.config.main.url.host();
         let addresses = USUAL_PORTS.map(|port| Address::guess(host, port)).to_vec();
-        Ok(Self { addresses, credentials, place: host.to_owned(), is_typed: false })
+        Ok(Self { addresses, credentials, place: host.to_owned(), is_typed: false, epoch })
     }
 }
 

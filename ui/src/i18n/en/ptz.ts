@@ -11,4 +11,10 @@ export const ptz = {
   "ptz.nearer": "Zoom in",
   "ptz.farther": "Zoom out",
   "ptz.presets": "Go to…",
+  "ptz.looking": "Asking the camera whether it turns…",
+  "ptz.it": "This camera {what}.",
+  "ptz.turns": "turns",
+  "ptz.zooms": "zooms",
+  "ptz.remembers": "remembers {n} positions",
+  "ptz.remembers1": "remembers 1 position",
 } as const;

@@ -1,4 +1,4 @@
-/** What a camera can turn: asked when its picture is opened, again while the hub is still asking the camera itself. */
+/** What a camera can turn: asked when its picture or its settings are opened, again while the hub is still asking the camera itself. */
 
 import type { Ptz } from "../../hub/generated/Ptz";
 import type { PtzAbility } from "../../hub/generated/PtzAbility";
@@ -10,21 +10,26 @@ const AGAIN_MS = 1000;
 const TRIES = 40;
 
 export class Ability {
+  /** As the hub said last; null: nothing yet. */
+  state = $state.raw<Ptz | null>(null);
+
   /** Null: it cannot, or it is not known yet. */
-  value = $state.raw<PtzAbility | null>(null);
+  get value(): PtzAbility | null {
+    return this.state?.kind === "able" ? this.state : null;
+  }
 
   /** Call inside `$effect`; the returned function ends it. */
   start(ask: () => Promise<Ptz>): () => void {
     let isOver = false;
     let timer: ReturnType<typeof setTimeout> | null = null;
     let tries = 0;
-    this.value = null;
+    this.state = null;
     const once = async (): Promise<void> => {
       let isOpen = true;
       try {
         const ptz = await ask();
         isOpen = ptz.kind === "looking";
-        if (!isOver) this.value = ptz.kind === "able" ? ptz : null;
+        if (!isOver) this.state = ptz;
       } catch (error) {
         isOpen = error instanceof HubError && error.isUnreachable;
       }
