@@ -45,6 +45,8 @@ use crate::{cameras, door, http, logs, reports, rtsp, supervision};
 const REPORTS: usize = 1024;
 /// CONTRACT section 2: gone within 5 s. Recorders get most of it.
 const RECORDERS_CLOSE: Duration = Duration::from_millis(3500);
+/// What somebody was turning is told to stop.
+const CAMERAS_STILL: Duration = Duration::from_secs(2);
 const LAST_REPORTS: Duration = Duration::from_millis(700);
 const CONNECTIONS_CLOSE: Duration = Duration::from_millis(400);
 /// Files that are newer than the index; a torn one is read through.
@@ -102,7 +104,8 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     hub.whep.end_all();
     hub.hls.end_all();
     rtsp.end_all();
-    hub.supervisor.stop_all(RECORDERS_CLOSE).await;
+    let still = tokio::time::timeout(CAMERAS_STILL, hub.ptz.ended());
+    let _ = tokio::join!(hub.supervisor.stop_all(RECORDERS_CLOSE), still);
     let _ = tokio::time::timeout(LAST_REPORTS, last_reports(&hub)).await;
     hub.demo.lock().await.stop().await;
     let _ = tokio::time::timeout(CONNECTIONS_CLOSE, answering).await;

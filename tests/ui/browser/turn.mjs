@@ -216,7 +216,7 @@ try {
     assert.equal(await field.inputValue(), `${camera.url}/`);
     await page
       .getByText("This camera turns, zooms, remembers 4 positions.")
-      .scrollIntoViewIfNeeded();
+      .evaluate((words) => words.scrollIntoView({ block: "center" }));
     if (shots)
       await page.screenshot({ path: join(shots, "turn-settings-laptop.png") });
     await page.getByRole("button", { name: "Cancel" }).click();

@@ -101,13 +101,26 @@ pub(crate) struct Turning {
     client: Result<Client, String>,
     clock: SystemClock,
     stopping: watch::Receiver<bool>,
+    /// Each task has an ear to it, so that it is known when the last one has ended.
+    living: watch::Sender<()>,
     cameras: Mutex<BTreeMap<CameraId, Camera>>,
 }
 
 impl Turning {
     /// `stopping` becomes true when the hub goes down: nothing turns on.
     pub(crate) fn new(clock: SystemClock, stopping: watch::Receiver<bool>) -> Self {
-        Self { client: Client::new(clock), clock, stopping, cameras: Mutex::default() }
+        Self {
+            client: Client::new(clock),
+            clock,
+            stopping,
+            living: watch::Sender::new(()),
+            cameras: Mutex::default(),
+        }
+    }
+
+    /// The hub goes down, and everything that turned has been stopped.
+    pub(crate) async fn ended(&self) {
+        self.living.closed().await;
     }
 
     /// What a camera can. One that is being looked for is waited for, but not longer than that.
@@ -178,6 +191,7 @@ impl Turning {
             look: telling,
             orders: waiting,
             stopping: self.stopping.clone(),
+            _living: self.living.subscribe(),
         };
         tokio::spawn(task.run());
         let camera = Camera { target, look, orders, ordered: Arc::default() };

@@ -22,13 +22,19 @@ pub(super) struct Task {
     pub(super) look: watch::Sender<Look>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) stopping: watch::Receiver<bool>,
+    /// Let go at the end.
+    pub(super) _living: watch::Receiver<()>,
 }
 
 type Outcome = Result<(), OnvifError>;
 
 impl Task {
     pub(super) async fn run(mut self) {
-        let found = find(&self.client, &self.target).await;
+        let mut stopping = self.stopping.clone();
+        let found = tokio::select! {
+            found = find(&self.client, &self.target) => found,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
         let camera = &self.camera;
         let known = match &found {
             Ok((_, can)) => {
