@@ -34,6 +34,7 @@ fn what_cameras_send() {
     fuzz(targets::nal_units, &seeds::pictures());
     fuzz(targets::camera_url, &seeds::urls());
     fuzz(targets::companded_sound, &seeds::companded_sound());
+    fuzz(targets::onvif_answers, &seeds::onvif());
 }
 
 #[test]

@@ -214,6 +214,15 @@ pub(crate) fn urls() -> Vec<Vec<u8>> {
     ])
 }
 
+pub(crate) fn onvif() -> Vec<Vec<u8>> {
+    macro_rules! answers {
+        ($($name:literal)*) => {
+            vec![$(include_bytes!(concat!("../fixtures/onvif/", $name, ".xml")).to_vec()),*]
+        };
+    }
+    answers!["GetSystemDateAndTime" "GetCapabilities" "GetServices" "GetProfiles" "GetNodes" "GetPresets" "Fault"]
+}
+
 pub(crate) fn offers() -> Vec<Vec<u8>> {
     of_texts(&[
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\

@@ -7,6 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tarsier_ingest::g711::Law;
 use tarsier_ingest::sound::Sound;
+use tarsier_onvif::Address;
+use tarsier_onvif::answers;
+use tarsier_onvif::envelope::Question;
+use tarsier_onvif::xml::Element;
 use tarsier_segment::{nal, name, read_units, sample_entry, scan, sps};
 use tarsier_tiers::sidecar;
 use tarsier_tiers::volume::Identity;
@@ -71,6 +75,36 @@ pub(crate) fn sample_entries(bytes: &[u8]) {
     let _ = sample_entry::audio_parameters(owned);
     let nals = sample_entry::parameter_nals(bytes).unwrap_or_default();
     assert!(nals.iter().map(|nal| nal.len()).sum::<usize>() <= bytes.len());
+}
+
+/// What a camera says over ONVIF.
+pub(crate) fn onvif_answers(bytes: &[u8]) {
+    let Ok(root) = Element::read(bytes) else { return };
+    let answer = match answers::body(&root) {
+        Some(Ok(answer)) => answer,
+        Some(Err(fault)) => {
+            assert!(fault.reason.chars().count() <= 200, "not longer than people read");
+            let _ = fault.is_about_who_asks();
+            return;
+        }
+        None => return,
+    };
+    let _ = (answers::time(answer), answers::node(answer), answers::new_preset(answer));
+    let presets = answers::presets(answer);
+    assert!(presets.len() <= 512 && presets.iter().all(|preset| !preset.token.is_empty()));
+    if let Some(profile) = answers::profile(answer) {
+        let question = Question::presets(&profile.token).envelope("");
+        let again = Element::read(question.as_bytes()).expect("our own XML");
+        let token = again.text_at(&["Body", "GetPresets", "ProfileToken"]).unwrap_or_default();
+        assert!(token.len() <= profile.token.len(), "a token is no XML of its own");
+    }
+    let device = Address::guess("192.0.2.7", 80);
+    for services in [answers::capabilities(answer), answers::services(answer)] {
+        for said in [services.media, services.media2, services.ptz].into_iter().flatten() {
+            let url = device.of_service(&said).map(|address| address.url());
+            assert!(url.is_none_or(|url| url.starts_with("http://192.0.2.7:80/")), "{said}");
+        }
+    }
 }
 
 /// Coded pictures and parameter sets of a camera.

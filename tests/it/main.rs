@@ -21,6 +21,7 @@ mod no_access;
 mod playback;
 #[cfg(unix)]
 mod players;
+mod ptz;
 mod recording;
 mod rights;
 mod rtsp;

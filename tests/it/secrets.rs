@@ -104,7 +104,7 @@ fn a_password_for_rtsp_is_told_to_who_asks_for_it_and_found_nowhere_else() {
     });
 }
 
-fn in_no_file(folder: &Path, needle: &str) -> anyhow::Result<()> {
+pub(crate) fn in_no_file(folder: &Path, needle: &str) -> anyhow::Result<()> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)?.flatten() {

@@ -70,6 +70,13 @@ const noBucket = problem(
   "There is no such bucket.",
   "Check its name and region, and make it first.",
 );
+const turns = {
+  kind: "able",
+  pan_tilt: true,
+  zoom: true,
+  presets: ["Front door", "Gate and street", "The bins"].map((name, at) => ({ token: String(at), name })),
+};
+const noPtz = problem("not_found", "This camera cannot be turned from here.", "");
 const stillWritten = problem(
   "bad_request",
   "Footage is being written to /mnt/cellar/footage.",
@@ -545,6 +552,8 @@ async function answer(request, url) {
     cameras = cameras.map((c) => (c.id === id ? { ...c, ...change } : c));
     return cameras.find((c) => c.id === id);
   }
+  if (rest === "ptz") return id === "cam1" ? turns : { kind: "unable", problem: noPtz };
+  if (rest?.startsWith("ptz/")) return {};
   if (rest === "ledger") return ledger(cameras.find((c) => c.id === id));
   if (rest === "timeline") return timeline(id, ...range);
   if (rest?.endsWith("vod.m3u8"))

@@ -112,6 +112,10 @@ pub struct NewCamera {
     /// When it is connected again; absent: as is right for its protocol.
     #[serde(default)]
     pub reconnect: Option<Reconnect>,
+    /// Where it is turned over ONVIF; absent: looked for at the host of its pictures. A user name and a password in it
+    /// are for that alone; without them it is asked by those of the pictures.
+    #[serde(default)]
+    pub onvif_url: Option<String>,
 }
 
 /// `PATCH /api/v1/cameras/{id}`: what is absent stays as it is.
@@ -142,6 +146,11 @@ pub struct CameraChange {
     pub enabled: Option<bool>,
     /// Another way of being connected again.
     pub reconnect: Option<Reconnect>,
+    /// Another place where it is turned; `null`: looked for again.
+    #[serde(deserialize_with = "present")]
+    #[ts(as = "Option<String>")]
+    #[schema(value_type = Option<String>)]
+    pub onvif_url: Changed<String>,
 }
 
 /// Absent, `null`, or a value: three things to say.
@@ -180,6 +189,8 @@ pub struct Camera {
     pub created_utc_ms: i64,
     /// When it is connected again; absent: as is right for its protocol.
     pub reconnect: Option<Reconnect>,
+    /// Where it is turned over ONVIF; absent: looked for at the host of its pictures.
+    pub onvif_url: Option<String>,
 }
 
 /// `POST /api/v1/cameras/test`.

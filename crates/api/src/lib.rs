@@ -10,6 +10,7 @@ pub mod event;
 pub mod ledger;
 pub mod live;
 pub mod problem;
+pub mod ptz;
 pub mod recording;
 pub mod rights;
 pub mod storage;
@@ -50,6 +51,9 @@ macro_rules! for_each_exported_type {
         $visit!($crate::live::MseRenewal);
         $visit!($crate::live::MseReport);
         $visit!($crate::problem::Problem);
+        $visit!($crate::ptz::Ptz);
+        $visit!($crate::ptz::PtzMove);
+        $visit!($crate::ptz::PtzGoto);
         $visit!($crate::rights::Session);
         $visit!($crate::rights::NewStreamToken);
         $visit!($crate::rights::NewToken);

@@ -17,7 +17,7 @@ use crate::config::{self, CameraConfig, CameraEntry, Pause};
 use crate::hub::{Hub, index_failed};
 use crate::journal::{Job, NewEvent};
 use crate::modes::off_since_key;
-use crate::secrets::SecretBox;
+use crate::secrets::{Known, SecretBox};
 use crate::state::{CameraBrain, Input};
 use crate::{demo, storage, supervision, words};
 
@@ -37,18 +37,24 @@ pub(crate) fn load(index: &Index, secrets: &SecretBox) -> anyhow::Result<Vec<Cam
                 continue;
             }
         };
-        let credentials = match index.secret(&row.id)? {
-            None => None,
-            Some(stored) => match secrets.open(&row.id, &stored) {
-                Ok(credentials) => Some(credentials),
-                Err(error) => {
-                    tracing::error!(camera = %row.id, %error, "it is tried without a password");
-                    None
-                }
-            },
+        let known = match index.secret(&row.id)? {
+            None => Known::default(),
+            Some(stored) => secrets.open(&row.id, &stored).unwrap_or_else(|error| {
+                tracing::error!(camera = %row.id, %error, "it is tried without a password");
+                Known::default()
+            }),
         };
         let CameraRow { id, name, created, enabled, .. } = row;
-        entries.push(CameraEntry { id, name, created, enabled, config, credentials });
+        let Known { pictures: credentials, onvif: onvif_credentials } = known;
+        entries.push(CameraEntry {
+            id,
+            name,
+            created,
+            enabled,
+            config,
+            credentials,
+            onvif_credentials,
+        });
     }
     Ok(entries)
 }
@@ -75,10 +81,7 @@ impl Hub {
         loop {
             entry.id = config::id_for(&entry.name, |id| is_taken(id) || passed_over.contains(id));
             let row = row(&entry);
-            let secret = entry
-                .credentials
-                .as_ref()
-                .map(|credentials| self.secrets.seal(&entry.id, credentials));
+            let secret = self.secrets.seal(&entry.id, &entry.known());
             match self.ask_index(move |index| index.add_camera(&row, secret.as_deref())).await {
                 Ok(()) => break,
                 // A camera that was deleted with all its footage keeps its id as well.
@@ -124,12 +127,11 @@ impl Hub {
         old: &CameraEntry,
         new: CameraEntry,
     ) -> Result<Arc<CameraEntry>, Problem> {
-        let secret = match (&new.credentials, old.credentials == new.credentials) {
-            (_, true) => SecretChange::Keep,
-            (Some(credentials), false) => {
-                SecretChange::Replace(self.secrets.seal(&new.id, credentials))
-            }
-            (None, false) => SecretChange::Remove,
+        let secret = if old.known() == new.known() {
+            SecretChange::Keep
+        } else {
+            let sealed = self.secrets.seal(&new.id, &new.known());
+            sealed.map_or(SecretChange::Remove, SecretChange::Replace)
         };
         let row = row(&new);
         self.ask_index(move |index| index.update_camera(&row, &secret))
@@ -174,6 +176,7 @@ impl Hub {
         self.cameras.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         self.keep_cameras().await;
         self.supervisor.remove_camera(id);
+        self.ptz.forget(id);
         self.brains().remove(id);
         self.connections.forget(id);
         self.blamed().forget(id);
@@ -366,7 +369,7 @@ fn row(entry: &CameraEntry) -> CameraRow {
         created: entry.created,
         enabled: entry.enabled,
         config_json: serde_json::to_string(&entry.config).expect("a configuration is plain JSON"),
-        has_secret: entry.credentials.is_some(),
+        has_secret: entry.known() != Known::default(),
     }
 }
 

@@ -23,6 +23,7 @@ use tarsier_wire::{Engine, RecorderConfig, StreamConfig};
 pub(crate) use self::id::id_for;
 pub(crate) use self::mode::{Moment, Pause};
 use crate::connections::policy;
+use crate::secrets::Known;
 use crate::state::Facts;
 use crate::words::{self, Place};
 
@@ -42,6 +43,9 @@ pub(crate) struct CameraConfig {
     /// When it is connected again; absent: as is right for its protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reconnect: Option<Reconnect>,
+    /// Where it is turned over ONVIF; absent: looked for at the host of its pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) onvif: Option<CameraUrl>,
     /// Since when (UTC, milliseconds) it is connected as it is: what was kept of connections before is of no use.
     #[serde(default)]
     pub(crate) epoch: i64,
@@ -64,6 +68,8 @@ pub(crate) struct CameraEntry {
     pub(crate) enabled: bool,
     pub(crate) config: CameraConfig,
     pub(crate) credentials: Option<Credentials>,
+    /// For ONVIF, where it wants others than for its pictures.
+    pub(crate) onvif_credentials: Option<Credentials>,
 }
 
 impl CameraEntry {
@@ -83,6 +89,7 @@ impl CameraEntry {
             enabled: self.enabled,
             created_utc_ms: self.created.0,
             reconnect: self.config.reconnect.clone(),
+            onvif_url: self.config.onvif.as_ref().map(|url| url.as_str().to_owned()),
         }
     }
 
@@ -154,6 +161,10 @@ impl CameraEntry {
             }
             None => (None, None),
         };
+        let (onvif, onvif_credentials) = match &new.onvif_url {
+            Some(url) => check::onvif(url).map(|(url, known)| (Some(url), known))?,
+            None => (None, None),
+        };
         let entry = Self {
             id,
             name: check::name(&new.name)?,
@@ -166,9 +177,11 @@ impl CameraEntry {
                 engine: new.engine,
                 demo: None,
                 reconnect: new.reconnect,
+                onvif,
                 epoch: now.0,
             },
             credentials: merge(from_main.or(from_sub), new.username, new.password),
+            onvif_credentials,
         };
         entry.check()?;
         Ok(entry)
@@ -202,8 +215,22 @@ impl CameraEntry {
         if change.main.is_some() {
             entry.config.demo = None;
         }
+        match change.onvif_url {
+            None => {}
+            Some(None) => (entry.config.onvif, entry.onvif_credentials) = (None, None),
+            Some(Some(url)) => {
+                let (url, known) = check::onvif(&url)?;
+                entry.config.onvif = Some(url);
+                entry.onvif_credentials = known.or(entry.onvif_credentials);
+            }
+        }
         entry.check()?;
         Ok(entry)
+    }
+
+    /// Who is asked for there.
+    pub(crate) fn known(&self) -> Known {
+        Known { pictures: self.credentials.clone(), onvif: self.onvif_credentials.clone() }
     }
 
     /// Another address, another password, or switched on again: what was learnt of its connection is void.

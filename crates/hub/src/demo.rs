@@ -95,6 +95,7 @@ impl Hub {
                     recording: tarsier_api::camera::Recording::default(),
                     engine: tarsier_api::camera::EngineChoice::Auto,
                     reconnect: None,
+                    onvif_url: None,
                 };
                 self.add_camera(new, Some(number)).await?
             };

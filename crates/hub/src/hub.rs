@@ -34,6 +34,7 @@ use crate::machine::Machine;
 use crate::modes::Modes;
 use crate::open_segments::OpenSegments;
 use crate::programs::ChildPrograms;
+use crate::ptz::Turning;
 use crate::rungs::Rungs;
 use crate::secrets::SecretBox;
 use crate::sessions::Sessions;
@@ -66,6 +67,7 @@ pub(crate) struct Hub {
     pub(crate) rtsp: RwLock<RtspServer>,
     pub(crate) programs: ChildPrograms,
     pub(crate) stills: Stills,
+    pub(crate) ptz: Turning,
     pub(crate) storage: Storage,
     pub(crate) machine: Machine,
     pub(crate) demo: tokio::sync::Mutex<Demo>,

@@ -28,6 +28,7 @@ mod open_segments;
 mod platform;
 mod probing;
 mod programs;
+mod ptz;
 mod reports;
 mod rtsp;
 mod rungs;

@@ -9,6 +9,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::TryRngCore;
+use serde::{Deserialize, Serialize};
 use tarsier_types::{CameraId, Credentials, Secret};
 
 const VERSION: u8 = 1;
@@ -17,6 +18,22 @@ const NONCE_BYTES: usize = 24;
 /// Encrypts and decrypts.
 pub(crate) struct SecretBox {
     cipher: XChaCha20Poly1305,
+}
+
+/// Who is asked for at a camera: for its pictures, and for turning it, where that is another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) pictures: Option<Credentials>,
+    pub(crate) onvif: Option<Credentials>,
+}
+
+/// As it is sealed. Those of the pictures stand outside: so they stood alone once.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    pictures: Credentials,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    onvif: Option<Credentials>,
 }
 
 /// The bytes were not made by this key for this camera.
@@ -31,10 +48,17 @@ impl SecretBox {
         Self { cipher: XChaCha20Poly1305::new(&key.into()) }
     }
 
-    /// What is stored.
-    pub(crate) fn seal(&self, camera: &CameraId, credentials: &Credentials) -> Vec<u8> {
-        let plain = serde_json::to_vec(credentials).expect("two strings are JSON");
-        self.seal_bytes(&aad(camera), &plain)
+    /// What is stored; nothing if nothing is known.
+    pub(crate) fn seal(&self, camera: &CameraId, known: &Known) -> Option<Vec<u8>> {
+        if known == &Known::default() {
+            return None;
+        }
+        let nobody =
+            || Credentials { username: String::new(), password: Secret::new(String::new()) };
+        let pictures = known.pictures.clone().unwrap_or_else(nobody);
+        let stored = Stored { pictures, onvif: known.onvif.clone() };
+        let plain = serde_json::to_vec(&stored).expect("strings are JSON");
+        Some(self.seal_bytes(&aad(camera), &plain))
     }
 
     /// The same for a text of a setting.
@@ -43,13 +67,12 @@ impl SecretBox {
     }
 
     /// What was stored.
-    pub(crate) fn open(
-        &self,
-        camera: &CameraId,
-        stored: &[u8],
-    ) -> Result<Credentials, CannotDecrypt> {
+    pub(crate) fn open(&self, camera: &CameraId, stored: &[u8]) -> Result<Known, CannotDecrypt> {
         let plain = self.open_bytes(&aad(camera), stored)?;
-        serde_json::from_slice(&plain).map_err(|_| CannotDecrypt)
+        let Stored { pictures, onvif } =
+            serde_json::from_slice(&plain).map_err(|_| CannotDecrypt)?;
+        let is_nobody = pictures.username.is_empty() && pictures.password.expose().is_empty();
+        Ok(Known { pictures: (!is_nobody).then_some(pictures), onvif })
     }
 
     /// The same for a text of a setting.
@@ -108,16 +131,20 @@ mod tests {
 
     use super::*;
 
-    fn credentials() -> Credentials {
-        Credentials { username: "admin".into(), password: Secret::new("canary-7f3a".into()) }
+    fn credentials(username: &str) -> Credentials {
+        Credentials { username: username.into(), password: Secret::new("canary-7f3a".into()) }
+    }
+
+    fn known() -> Known {
+        Known { pictures: Some(credentials("admin")), onvif: None }
     }
 
     #[test]
     fn a_password_comes_back_for_its_own_camera_alone() {
         let (garden, gate) = (CameraId::new("garden").unwrap(), CameraId::new("gate").unwrap());
         let secrets = SecretBox::new(&[7; 32]);
-        let stored = secrets.seal(&garden, &credentials());
-        assert_eq!(secrets.open(&garden, &stored), Ok(credentials()));
+        let stored = secrets.seal(&garden, &known()).unwrap();
+        assert_eq!(secrets.open(&garden, &stored), Ok(known()));
         assert_eq!(
             secrets.open(&gate, &stored),
             Err(CannotDecrypt),
@@ -128,14 +155,33 @@ mod tests {
             !stored.windows(6).any(|window| window == b"canary"),
             "nothing is readable at rest"
         );
-        assert_ne!(stored, secrets.seal(&garden, &credentials()), "each time another nonce");
+        assert_ne!(Some(stored), secrets.seal(&garden, &known()), "each time another nonce");
+    }
+
+    #[test]
+    fn who_turns_a_camera_is_kept_beside_who_watches_it() {
+        let garden = CameraId::new("garden").unwrap();
+        let secrets = SecretBox::new(&[7; 32]);
+        for pictures in [None, Some(credentials("admin"))] {
+            for onvif in [None, Some(credentials("onvif"))] {
+                let known = Known { pictures: pictures.clone(), onvif };
+                let stored = secrets.seal(&garden, &known);
+                assert_eq!(stored.is_none(), known == Known::default());
+                let opened = stored.map(|stored| secrets.open(&garden, &stored).unwrap());
+                assert_eq!(opened.unwrap_or_default(), known);
+            }
+        }
+        // As it was sealed when there were only pictures.
+        let plain = br#"{"username":"admin","password":"canary-7f3a"}"#;
+        let old = secrets.seal_bytes(&aad(&garden), plain);
+        assert_eq!(secrets.open(&garden, &old), Ok(known()));
     }
 
     #[test]
     fn damaged_bytes_are_refused() {
         let garden = CameraId::new("garden").unwrap();
         let secrets = SecretBox::new(&[7; 32]);
-        let stored = secrets.seal(&garden, &credentials());
+        let stored = secrets.seal(&garden, &known()).unwrap();
         for cut in 0..stored.len() {
             assert_eq!(secrets.open(&garden, &stored[..cut]), Err(CannotDecrypt), "cut at {cut}");
         }

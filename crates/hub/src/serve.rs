@@ -31,6 +31,7 @@ use crate::machine::Machine;
 use crate::modes::{self, Modes};
 use crate::platform::{self, FileLimit};
 use crate::programs::ChildPrograms;
+use crate::ptz::Turning;
 use crate::rungs::{self, Order, Rungs, opus as sound};
 use crate::secrets::SecretBox;
 use crate::sessions::{Files, GivenFile, MadeFolder, RevokedFile, Sessions};
@@ -44,6 +45,8 @@ use crate::{cameras, door, http, logs, reports, rtsp, supervision};
 const REPORTS: usize = 1024;
 /// CONTRACT section 2: gone within 5 s. Recorders get most of it.
 const RECORDERS_CLOSE: Duration = Duration::from_millis(3500);
+/// What somebody was turning is told to stop.
+const CAMERAS_STILL: Duration = Duration::from_secs(2);
 const LAST_REPORTS: Duration = Duration::from_millis(700);
 const CONNECTIONS_CLOSE: Duration = Duration::from_millis(400);
 /// Files that are newer than the index; a torn one is read through.
@@ -101,7 +104,8 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     hub.whep.end_all();
     hub.hls.end_all();
     rtsp.end_all();
-    hub.supervisor.stop_all(RECORDERS_CLOSE).await;
+    let still = tokio::time::timeout(CAMERAS_STILL, hub.ptz.ended());
+    let _ = tokio::join!(hub.supervisor.stop_all(RECORDERS_CLOSE), still);
     let _ = tokio::time::timeout(LAST_REPORTS, last_reports(&hub)).await;
     hub.demo.lock().await.stop().await;
     let _ = tokio::time::timeout(CONNECTIONS_CLOSE, answering).await;
@@ -192,6 +196,7 @@ pub(crate) async fn build(
         journal.event(event);
     }
     let alerts = Alerts::new(&index, &secrets, clock).context("cannot read the alerts")?;
+    let stopping = watch::Sender::new(false);
     let hub = Arc::new(Hub {
         clock,
         tz: TimeZone::system(),
@@ -209,7 +214,8 @@ pub(crate) async fn build(
         is_paused: AtomicBool::new(is_paused),
         modes: Modes::default(),
         changing: tokio::sync::Mutex::new(()),
-        stopping: watch::Sender::new(false),
+        ptz: Turning::new(clock, stopping.subscribe()),
+        stopping,
         data,
         index,
         camera_file,

@@ -3,6 +3,7 @@
 //! The only place where a problem of a camera becomes words. No sentence holds credentials: a URL comes in as
 //! [`Place`], host and port. What does not belong here: deciding what is wrong.
 
+mod ptz;
 mod rights;
 mod rungs;
 mod webrtc;
@@ -16,6 +17,7 @@ use tarsier_supervise::{Breach, Manner};
 use tarsier_types::{CameraUrl, CameraUrlError, UtcMs};
 use tarsier_wire::Problem as Cause;
 
+pub(crate) use self::ptz::{ptz, ptz_busy, ptz_disabled};
 pub(crate) use self::rights::{must_end, refused, stale_answer};
 pub(crate) use self::rungs::{no_opus, no_transcoder, too_many_transcoders, transcoder_failed};
 pub(crate) use self::webrtc::{no_pictures_yet, no_webrtc, too_many_viewers};

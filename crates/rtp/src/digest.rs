@@ -5,6 +5,8 @@
 //! A1 = username ":" realm ":" password      A2 = method ":" uri
 //! response = H( H(A1) ":" nonce ":" [ nc ":" cnonce ":" qop ":" ] H(A2) )
 //! ```
+//! Both sides of it: the server's, who has challenged, and the client's, who asks a camera.
+//!
 //! What does not belong here: which nonces are good, whose password it is.
 
 use md5::{Digest as _, Md5};
@@ -129,6 +131,86 @@ impl Answer {
     }
 }
 
+/// The header `WWW-Authenticate` of a server that wants Digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    realm: String,
+    nonce: String,
+    opaque: Option<String>,
+    algorithm: Algorithm,
+    /// It takes answers that are counted (`qop="auth"`).
+    counts: bool,
+}
+
+impl Challenge {
+    /// Reads the header; nothing if it is of another scheme, or wants what nobody here can calculate.
+    pub fn read(header: &str) -> Option<Self> {
+        let (scheme, rest) = header.trim_start().split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("Digest") {
+            return None;
+        }
+        let fields = Fields::read(rest);
+        let algorithm = match fields.find("algorithm") {
+            None => Algorithm::Md5,
+            Some(name) => [Algorithm::Md5, Algorithm::Sha256]
+                .into_iter()
+                .find(|known| name.eq_ignore_ascii_case(known.name()))?,
+        };
+        let counts = match fields.find("qop") {
+            None => false,
+            Some(all) if all.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) => true,
+            Some(_) => return None,
+        };
+        let take = |name| fields.find(name).map(str::to_owned);
+        Some(Self {
+            realm: take("realm").unwrap_or_default(),
+            nonce: take("nonce")?,
+            opaque: take("opaque"),
+            algorithm,
+            counts,
+        })
+    }
+
+    /// The header `Authorization` that shows that its sender knows the password. `client_nonce` is made by chance, `count`
+    /// is how often this challenge has been answered, from 1.
+    pub fn answer(
+        &self,
+        (username, password): (&str, &str),
+        (method, uri): (&str, &str),
+        client_nonce: &str,
+        count: u32,
+    ) -> String {
+        let Self { realm, nonce, algorithm, .. } = self;
+        let hash = |text: String| algorithm.hash(&text);
+        let secret = hash(format!("{username}:{realm}:{password}"));
+        let asked = hash(format!("{method}:{uri}"));
+        let (counted, response) = if self.counts {
+            let response =
+                hash(format!("{secret}:{nonce}:{count:08x}:{client_nonce}:auth:{asked}"));
+            (format!(", qop=auth, nc={count:08x}, cnonce={}", quote(client_nonce)), response)
+        } else {
+            (String::new(), hash(format!("{secret}:{nonce}:{asked}")))
+        };
+        let opaque = self
+            .opaque
+            .as_ref()
+            .map(|text| format!(", opaque={}", quote(text)))
+            .unwrap_or_default();
+        format!(
+            "Digest username={}, realm={}, nonce={}, uri={}, algorithm={}{counted}{opaque}, response=\"{response}\"",
+            quote(username),
+            quote(realm),
+            quote(nonce),
+            quote(uri),
+            algorithm.name(),
+        )
+    }
+}
+
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// Takes as long for every text of the same length.
 fn is_same(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |all, (a, b)| all | (a ^ b));
@@ -248,7 +330,40 @@ mod tests {
         assert_eq!(Fields::read("a=\"open").find("a"), Some("open"));
     }
 
+    #[test]
+    fn what_a_client_answers_proves_to_a_server_that_it_knows_the_password() {
+        for challenge in [
+            r#"Digest realm="a \"b\" c", nonce="n1", opaque="o", qop="auth-int, auth""#,
+            r#"Digest realm="IP Camera(F1234)", nonce="4e6b", stale="FALSE""#,
+            r#"Digest qop="auth", realm="x", nonce="n", algorithm=SHA-256"#,
+        ] {
+            let read = Challenge::read(challenge).unwrap();
+            let said = read.answer(("ad\"min", "pass:w\"ord"), ("POST", "/onvif/x"), "c0ffee", 2);
+            let answer = Answer::read(&said).unwrap_or_else(|| panic!("{said}"));
+            assert!(answer.proves("pass:w\"ord", "POST"), "{said}");
+            assert!(!answer.proves("another", "POST") && !answer.proves("pass:w\"ord", "GET"));
+            assert_eq!(answer.count(), challenge.contains("qop").then_some(2));
+            assert_eq!((answer.username.as_str(), answer.uri.as_str()), ("ad\"min", "/onvif/x"));
+            assert!(!said.contains("pass:"), "{said}");
+        }
+        for other in [
+            "Basic realm=\"x\"",
+            "Digest realm=\"x\"",
+            r#"Digest realm="x", nonce="n", algorithm=MD5-sess"#,
+            r#"Digest realm="x", nonce="n", qop="auth-int""#,
+        ] {
+            assert_eq!(Challenge::read(other), None, "{other}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_challenge_makes_it_panic(header in "(Digest )?[ -~äß\"\\\\=,]{0,80}") {
+            if let Some(challenge) = Challenge::read(&header) {
+                challenge.answer(("a", "b"), ("POST", "/"), "c", 1);
+            }
+        }
+
         #[test]
         fn no_header_makes_it_panic(header in "(Digest )?[ -~äß\"\\\\=,]{0,80}") {
             if let Some(answer) = Answer::read(&header) {

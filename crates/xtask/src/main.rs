@@ -16,6 +16,7 @@ mod setup;
 mod system;
 mod test;
 mod tidy;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

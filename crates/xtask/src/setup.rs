@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{self, exists, npm, run};
 use crate::system::{self, Missing, Package, System};
-use crate::{root, say};
+use crate::{root, say, tools};
 
 /// What is needed for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub(crate) fn setup(groups: &[Group]) -> Result<()> {
         None => say::line(
             "No package manager that is known here: FFmpeg's libraries, clang and, for the window, WebKitGTK must be there already.",
         ),
+    }
+    if groups.contains(&Group::Test) {
+        tools::install();
     }
     node_modules()
 }

@@ -23,6 +23,9 @@ import type { NewStreamToken } from "./generated/NewStreamToken";
 import type { NewTier } from "./generated/NewTier";
 import type { NewToken } from "./generated/NewToken";
 import type { Page } from "./generated/Page";
+import type { Ptz } from "./generated/Ptz";
+import type { PtzGoto } from "./generated/PtzGoto";
+import type { PtzMove } from "./generated/PtzMove";
 import type { RecorderItem } from "./generated/RecorderItem";
 import type { RtspLogin } from "./generated/RtspLogin";
 import type { Session } from "./generated/Session";
@@ -108,6 +111,15 @@ export class HubClient extends Requests {
     this.json("PATCH", `/api/v1/cameras/${encodeURIComponent(id)}`, change);
   deleteCamera = (id: string): Promise<unknown> =>
     this.json("DELETE", `/api/v1/cameras/${encodeURIComponent(id)}`);
+  ptz = (id: string): Promise<Ptz> => this.json("GET", `/api/v1/cameras/${encodeURIComponent(id)}/ptz`);
+  ptzMove = (id: string, speed: PtzMove): Promise<unknown> =>
+    this.json("POST", `/api/v1/cameras/${encodeURIComponent(id)}/ptz/move`, speed);
+  ptzStop = (id: string): Promise<unknown> =>
+    this.json("POST", `/api/v1/cameras/${encodeURIComponent(id)}/ptz/stop`);
+  ptzGoto = (id: string, token: string): Promise<unknown> => {
+    const goto: PtzGoto = { token };
+    return this.json("POST", `/api/v1/cameras/${encodeURIComponent(id)}/ptz/preset`, goto);
+  };
   locks = (id: string): Promise<FootageLock[]> =>
     this.json("GET", `/api/v1/cameras/${encodeURIComponent(id)}/locks`);
   addLock = (id: string, lock: NewFootageLock): Promise<FootageLock> =>

@@ -3,6 +3,8 @@
 use tarsier_api::problem::{Problem, ProblemCode};
 use tarsier_api::recording::RecordingMode;
 
+use tarsier_types::{CameraUrl, Credentials, Scheme};
+
 use super::CameraEntry;
 use crate::connections::policy;
 use crate::schedule::ScheduleError;
@@ -63,6 +65,19 @@ impl CameraEntry {
     }
 }
 
+/// Where a camera is turned, and what stood in it of who asks.
+pub(super) fn onvif(text: &str) -> Result<(CameraUrl, Option<Credentials>), Problem> {
+    let field = |problem| Problem { field: Some("/onvif_url".to_owned()), ..problem };
+    let hint = "Write it as in the camera's manual, such as http://192.168.1.20/onvif/device_service, or leave it empty.";
+    let (url, known) = CameraUrl::parse(text)
+        .map_err(|error| field(Problem { hint: hint.to_owned(), ..words::bad_url(&error) }))?;
+    if !matches!(url.scheme(), Scheme::Http | Scheme::Https) {
+        let message = "An ONVIF address begins with http:// or https://.";
+        return Err(field(words::problem(ProblemCode::BadUrl, message, hint)));
+    }
+    Ok((url, known.filter(|known| !known.username.is_empty())))
+}
+
 /// As it is shown.
 pub(super) fn name(text: &str) -> Result<String, Problem> {
     let text = text.trim();
@@ -92,6 +107,34 @@ mod tests {
             new_camera(r#"{"name":"G","main":{"url":"rtsp://192.0.2.7/1"},"recording":{"segment_seconds":10}}"#)
                 .unwrap_err();
         assert_eq!(problem.code, ProblemCode::BadRequest);
+    }
+
+    #[test]
+    fn an_onvif_address_is_one_of_http_and_its_password_is_kept_apart() {
+        let with = |url: &str| {
+            new_camera(&format!(
+                r#"{{"name":"G","main":{{"url":"rtsp://a:b@192.0.2.7/1"}},"onvif_url":"{url}"}}"#
+            ))
+        };
+        for bad in ["", "192.0.2.7", "rtsp://192.0.2.7/", "http://"] {
+            let problem = with(bad).unwrap_err();
+            assert_eq!(problem.code, ProblemCode::BadUrl, "{bad:?}");
+            assert!(problem.hint.contains("/onvif/device_service"), "{problem:?}");
+            assert_eq!(problem.field.as_deref(), Some("/onvif_url"));
+        }
+        let entry = with("http://c:canary@192.0.2.7:8000").unwrap();
+        assert_eq!(entry.to_api().onvif_url.as_deref(), Some("http://192.0.2.7:8000/"));
+        assert_eq!(entry.onvif_credentials.clone().unwrap().username, "c");
+        assert_eq!(entry.credentials.clone().unwrap().username, "a", "that of the pictures stays");
+        let change = |json: &str| entry.change(serde_json::from_str(json).unwrap()).unwrap();
+        let moved = change(r#"{"onvif_url":"http://192.0.2.8"}"#);
+        assert_eq!(
+            moved.onvif_credentials, entry.onvif_credentials,
+            "a new address, the same password"
+        );
+        let gone = change(r#"{"onvif_url":null}"#);
+        assert_eq!((gone.config.onvif, gone.onvif_credentials), (None, None));
+        assert_eq!(change("{}"), entry);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod observe;
 mod origin;
 mod past;
 mod policy;
+mod ptz;
 pub(crate) mod rights;
 mod session;
 mod status;
@@ -81,6 +82,10 @@ fn guarded() -> (Router<Arc<Hub>>, utoipa::openapi::OpenApi) {
         .routes(routes!(cameras::test))
         .routes(routes!(cameras::read, cameras::change, cameras::delete))
         .routes(routes!(camera_events::create))
+        .routes(routes!(ptz::read))
+        .routes(routes!(ptz::turn))
+        .routes(routes!(ptz::stop))
+        .routes(routes!(ptz::preset))
         .routes(routes!(status::of_camera))
         .routes(routes!(status::of_all))
         .routes(routes!(status::recorders))

@@ -51,4 +51,8 @@ created_utc_ms: number,
 /**
  * When it is connected again; absent: as is right for its protocol.
  */
-reconnect: Reconnect | null, };
+reconnect: Reconnect | null, 
+/**
+ * Where it is turned over ONVIF; absent: looked for at the host of its pictures.
+ */
+onvif_url: string | null, };

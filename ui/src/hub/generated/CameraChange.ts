@@ -43,4 +43,8 @@ enabled?: boolean | null,
 /**
  * Another way of being connected again.
  */
-reconnect?: Reconnect | null, };
+reconnect?: Reconnect | null, 
+/**
+ * Another place where it is turned; `null`: looked for again.
+ */
+onvif_url?: string | null, };

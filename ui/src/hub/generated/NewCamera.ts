@@ -39,4 +39,9 @@ engine: EngineChoice,
 /**
  * When it is connected again; absent: as is right for its protocol.
  */
-reconnect?: Reconnect | null, };
+reconnect?: Reconnect | null, 
+/**
+ * Where it is turned over ONVIF; absent: looked for at the host of its pictures. A user name and a password in it
+ * are for that alone; without them it is asked by those of the pictures.
+ */
+onvif_url?: string | null, };

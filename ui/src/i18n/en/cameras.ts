@@ -26,6 +26,9 @@ export const cameras = {
   "camera.less": "Less",
   "camera.sub": "Address of the small stream",
   "camera.subHint": "Many cameras have a second, smaller stream. Grids show it and save bandwidth.",
+  "camera.onvif": "ONVIF address",
+  "camera.onvifHint":
+    "Turns the camera, if it can. Left empty, Tarsier looks for it. A user name and password in it are for this alone.",
   "camera.transport": "How pictures travel",
   "camera.tcp": "TCP, nothing gets lost",
   "camera.udp": "UDP, for old cameras",

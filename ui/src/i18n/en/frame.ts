@@ -57,5 +57,6 @@ export const frame = {
   "keys.m": "Sound on or off",
   "keys.snapshot": "Save this picture",
   "keys.p": "Picture in picture",
+  "keys.t": "What turns the camera; then arrows, + and − turn it",
   "keys.help": "These keys",
 } as const;

@@ -5,14 +5,16 @@ import { cameras } from "./cameras";
 import { frame } from "./frame";
 import { health } from "./health";
 import { live } from "./live";
+import { ptz } from "./ptz";
 import { storage } from "./storage";
 import { timeline } from "./timeline";
 
-export const PARTS = { frame, live, timeline, cameras, access, storage, health } as const;
+export const PARTS = { frame, live, ptz, timeline, cameras, access, storage, health } as const;
 
 export const en = {
   ...frame,
   ...live,
+  ...ptz,
   ...timeline,
   ...cameras,
   ...access,

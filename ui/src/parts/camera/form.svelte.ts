@@ -25,6 +25,7 @@ export class CameraForm {
   username = $state("");
   password = $state("");
   subUrl = $state("");
+  onvifUrl = $state("");
   transport = $state<RtpTransport>("tcp");
   engine = $state<EngineChoice>("auto");
   mode = $state<RecordingMode>("continuous");
@@ -49,6 +50,7 @@ export class CameraForm {
     this.transport = camera.main.transport;
     this.username = camera.username ?? "";
     this.subUrl = camera.sub?.url ?? "";
+    this.onvifUrl = camera.onvif_url ?? "";
     this.engine = camera.engine;
     this.mode = camera.recording.mode;
     this.segmentSeconds = camera.recording.segment_seconds;
@@ -89,6 +91,7 @@ export class CameraForm {
       password: this.password || null,
       engine: this.engine,
       recording: this.recording(),
+      onvif_url: this.onvifUrl.trim() || null,
     };
   }
 
@@ -105,6 +108,8 @@ export class CameraForm {
     if (sub && (sub !== camera.sub?.url || isMoved)) change.sub = { url: sub, transport: this.transport };
     if (this.username !== (camera.username ?? "")) change.username = this.username;
     if (this.engine !== camera.engine) change.engine = this.engine;
+    const onvif = this.onvifUrl.trim();
+    if (onvif !== (camera.onvif_url ?? "")) change.onvif_url = onvif || null;
     const recording = this.recording();
     const isSame = (Object.keys(recording) as (keyof Recording)[]).every(
       (key) => JSON.stringify(recording[key]) === JSON.stringify(camera.recording[key]),

@@ -1,0 +1,18 @@
+//! Programs of others, installed below `target/tools` by `cargo xtask setup`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+/// The installed program of that name.
+///
+/// # Errors
+/// It is not installed; the error says how it is.
+pub fn find(name: &str) -> anyhow::Result<PathBuf> {
+    let me = std::env::current_exe().context("where am I")?;
+    let program = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let mut places = me.ancestors().map(|folder| folder.join("tools").join("bin").join(&program));
+    places
+        .find(|place| place.is_file())
+        .with_context(|| format!("{name} is not installed: cargo xtask setup"))
+}
