@@ -6,10 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use reqwest::header;
+use serde_json::json;
+use tarsier_demo::{DemoOptions, DemoServer, Quirks};
+use tarsier_tests::gst::{GstAudio, GstCamera, GstOptions};
 use tarsier_tests::hub::{HubProcess, token};
 
 use crate::recording::{stream, until_written};
-use crate::{camera, cameras, hub, journey};
+use crate::{camera, cameras, free_port, hub, journey};
 
 #[path = "../../crates/hls/src/rules.rs"]
 mod rules;
@@ -22,6 +25,10 @@ const SEGMENTS: u64 = 8;
 /// A part waits for the picture behind it, and this machine may be busy.
 const SLOW: Duration = Duration::from_secs(5);
 const DAY: f64 = 86_400.0;
+/// Seconds of pictures and sound that are compared.
+const TOGETHER: f64 = 5.0;
+/// How far a picture may be from the nearest sound.
+const APART: f64 = 0.1;
 
 /// A player: it has the address with the token and sends no header.
 struct Player {
@@ -198,11 +205,114 @@ fn old_players_play_the_same_playlist_and_choose_between_main_and_sub() {
         let decoded = run(
             "ffmpeg",
             folder.path(),
-            &["-v", "error", "-xerror", "-i", &one, "-frames:v", "60", "-f", "framemd5", "-"],
+            &[
+                "-v",
+                "error",
+                "-xerror",
+                "-i",
+                &one,
+                "-map",
+                "0:v",
+                "-frames:v",
+                "60",
+                "-f",
+                "framemd5",
+                "-",
+            ],
         )
         .await?;
         let pictures = decoded.lines().filter(|line| line.starts_with('0')).count();
         ensure!(pictures == 60, "{pictures} pictures: {decoded}");
+        server.stop().await;
+        Ok(())
+    });
+}
+
+/// When pictures and sounds begin, in seconds: so much of both as lasts for [`TOGETHER`].
+async fn heard(folder: &Path, playlist: &str) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let interval = format!("%+{TOGETHER}");
+    let entries = ["-show_entries", "packet=codec_type,pts_time", "-of", "csv=p=0"];
+    let read = ["-v", "error", "-read_intervals", &interval, "-i", playlist];
+    let packets = run("ffprobe", folder, &[&entries[..], &read].concat()).await?;
+    let of = |kind: &str| {
+        let times = packets.lines().filter_map(|line| line.strip_prefix(kind)?.strip_prefix(','));
+        let times = times.map(|time| time.trim_end_matches(',').parse().map_err(Into::into));
+        times.collect::<anyhow::Result<Vec<f64>>>()
+    };
+    Ok((of("video")?, of("audio")?))
+}
+
+/// Where there are pictures there is sound, and the other way round. A player that begins in the middle lacks the sound that came
+/// before; what ends the file may be the sound of pictures that are not in it yet.
+fn ensure_together(pictures: &[f64], sounds: &[f64]) -> anyhow::Result<()> {
+    let (first, last) = sounds.first().zip(sounds.last()).context("no sound")?;
+    let begins = pictures.first().context("no pictures")?;
+    ensure!(first - begins < 0.5, "sound begins at {first} s, pictures at {begins} s");
+    // Silence comes a second behind, and may be in the next part.
+    ensure!(last - first > TOGETHER / 2.0, "only from {first} s to {last} s: {pictures:?}");
+    let far = |from: &[f64], to: &[f64]| {
+        let nearest = |at: f64| to.iter().map(|other| (at - other).abs()).reduce(f64::min);
+        let within = from.iter().filter(|at| (first..=last).contains(at));
+        within.filter_map(|at| nearest(*at)).reduce(f64::max).unwrap_or(f64::INFINITY)
+    };
+    let until = pictures.partition_point(|at| at <= last);
+    let apart = far(&pictures[..until], sounds);
+    ensure!(apart < APART, "{apart} s apart: pictures {pictures:?}, sounds {sounds:?}");
+    ensure!(sounds.is_sorted_by(|one, next| one < next), "{sounds:?}");
+    Ok(())
+}
+
+#[test]
+fn players_hear_what_they_see() {
+    journey(async {
+        let server = cameras(1).await?;
+        let (folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Porch")).await?;
+        until_written(&hub, &id, 30).await?;
+        let streams = format!("{}/live/{id}/index.m3u8?token={}", hub.url, hub.token);
+        let text = reqwest::get(&streams).await?.error_for_status()?.text().await?;
+        let main = text.lines().find(|line| line.starts_with("#EXT-X-STREAM-INF"));
+        ensure!(main.is_some_and(|main| main.contains(",mp4a.40.2\"")), "{text}");
+        let playlist = format!("{}/live/{id}/main/index.m3u8?token={}", hub.url, hub.token);
+        let (pictures, sounds) = heard(folder.path(), &playlist).await?;
+        ensure_together(&pictures, &sounds)?;
+        server.stop().await;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_sound_of_a_g711_camera_is_flac_for_players() {
+    journey(async {
+        let options = GstOptions { audio: GstAudio::PcmMulaw, ..GstOptions::default() };
+        let camera = GstCamera::start(&options).await?;
+        let (folder, hub) = hub().await?;
+        let new = json!({ "name": "Gate", "main": { "url": camera.url() } });
+        let id = hub.add_camera(&new).await?;
+        until_written(&hub, &id, 60).await?;
+        let streams = format!("{}/live/{id}/index.m3u8?token={}", hub.url, hub.token);
+        let text = reqwest::get(&streams).await?.error_for_status()?.text().await?;
+        ensure!(text.contains(",fLaC\""), "{text}");
+        let (pictures, sounds) = heard(folder.path(), &streams).await?;
+        ensure_together(&pictures, &sounds)?;
+        Ok(())
+    });
+}
+
+/// A player shows no picture whose sound is missing.
+#[test]
+fn sound_that_comes_five_seconds_late_is_silence_and_holds_up_no_picture() {
+    journey(async {
+        let quirks = Quirks { sound_late_by: Duration::from_secs(5), ..Quirks::default() };
+        let server = DemoServer::start(DemoOptions { cameras: 1, quirks, ..free_port() }).await?;
+        let (folder, hub) = hub().await?;
+        let id = hub.add_camera(&camera(&server, 1, "Porch")).await?;
+        until_written(&hub, &id, 30).await?;
+        let playlist = format!("{}/live/{id}/main/index.m3u8?token={}", hub.url, hub.token);
+        let (pictures, sounds) = heard(folder.path(), &playlist).await?;
+        ensure_together(&pictures, &sounds)?;
+        let decoded = ["-v", "error", "-xerror", "-i", &playlist, "-t", "3", "-f", "null", "-"];
+        run("ffmpeg", folder.path(), &decoded).await?;
         server.stop().await;
         Ok(())
     });

@@ -16,7 +16,7 @@ use crate::{camera, free_port, hub, journey};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A camera that sends H.265.
-async fn hevc_camera() -> anyhow::Result<DemoServer> {
+pub(crate) async fn hevc_camera() -> anyhow::Result<DemoServer> {
     let films = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/demo/samples");
     let main = Some(films.join("tiny-hevc-mulaw.mov"));
     Ok(DemoServer::start(DemoOptions { cameras: 1, main, ..free_port() }).await?)

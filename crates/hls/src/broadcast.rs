@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tarsier_live::viewer::Next;
-use tarsier_types::{AccessUnit, Mono, ParameterSets, StreamKind, Ticks};
+use tarsier_types::{AccessUnit, Mono, ParameterSets, StreamKind, Ticks, Track};
 
 use crate::cut::{Cut, Cutter};
 use crate::name::{File, FileName};
 use crate::pace::{LONGEST_FIRST, Pace, SHORTEST};
 use crate::playlist::{About, Rendition, Report, text};
+use crate::sound::{Sound, rfc6381};
 use crate::window::{Segment, Window};
 
 /// A stream that nobody asks for is let go after this.
@@ -86,6 +87,8 @@ pub(crate) struct Broadcast<N> {
     life: u64,
     state: State,
     window: Window,
+    /// Of this run.
+    sound: Option<Sound>,
     notice: Option<N>,
     end: End<N>,
     /// A keyframe of the run has come.
@@ -100,6 +103,7 @@ impl<N: Clone> Broadcast<N> {
             life: birth.life,
             state: State::Gathering(Vec::new()),
             window: Window::new(birth.first_segment),
+            sound: None,
             notice: None,
             end: End::NotYet,
             is_decodable: false,
@@ -143,7 +147,12 @@ impl<N: Clone> Broadcast<N> {
         match next {
             Next::Init(parameters) => {
                 let change = self.end_run();
-                self.window.init(&parameters);
+                self.sound = Sound::of(parameters.audio.as_ref());
+                if let State::Cutting(_, cutter) = &mut self.state {
+                    cutter.sound(self.sound.clone());
+                }
+                let audio = parameters.audio.clone().filter(|_| self.sound.is_some());
+                self.window.init(ParameterSets { video: parameters.video.clone(), audio });
                 self.notice = None;
                 change
             }
@@ -167,7 +176,8 @@ impl<N: Clone> Broadcast<N> {
 
     fn unit(&mut self, unit: AccessUnit) -> Change {
         // Who comes when the fan-out keeps no GOP, because it is too large, gets pictures without their keyframe.
-        self.is_decodable |= unit.is_keyframe;
+        let is_picture = unit.track == Track::Video;
+        self.is_decodable |= is_picture && unit.is_keyframe;
         if !self.is_decodable {
             return Change::Nothing;
         }
@@ -177,15 +187,21 @@ impl<N: Clone> Broadcast<N> {
                 let pace = *pace;
                 self.add(cuts, pace)
             }
+            State::Gathering(units) if !is_picture => {
+                units.push(unit);
+                Change::Nothing
+            }
             State::Gathering(units) => {
                 let span = units.first().map_or(Ticks(0), |first| unit.dts - first.dts);
                 if !((unit.is_keyframe && span >= SHORTEST) || span >= LONGEST_FIRST) {
                     units.push(unit);
                     return Change::Nothing;
                 }
-                let times: Vec<_> = units.iter().map(|unit| unit.dts).collect();
+                let pictures = units.iter().filter(|unit| unit.track == Track::Video);
+                let times: Vec<_> = pictures.map(|unit| unit.dts).collect();
                 let pace = Pace::of(&times, unit.dts);
                 let mut cutter = Cutter::new(pace);
+                cutter.sound(self.sound.clone());
                 let units = std::mem::take(units).into_iter().chain([unit]);
                 let cuts = units.flat_map(|unit| cutter.push(unit)).collect();
                 self.state = State::Cutting(pace, Box::new(cutter));
@@ -298,7 +314,7 @@ impl<N: Clone> Broadcast<N> {
             Err(look) => return look,
         };
         let Some(parameters) = self.window.parameters() else { return Look::NotYet };
-        let ParameterSets { video, .. } = parameters.as_ref();
+        let video = &parameters.video;
         let bps = |bytes: usize, span: Ticks| {
             let bits = u128::try_from(bytes).unwrap_or_default() * 8 * 90_000;
             let bps = bits / u128::try_from(span.0).unwrap_or_default().max(1);
@@ -308,7 +324,7 @@ impl<N: Clone> Broadcast<N> {
         let whole = Ticks(segments().map(|segment| segment.duration().0).sum());
         Look::Is(Rendition {
             stream: self.stream,
-            rfc6381: video.rfc6381.clone(),
+            rfc6381: rfc6381(parameters),
             width: video.width,
             height: video.height,
             picture: pace.picture,

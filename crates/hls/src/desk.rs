@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tarsier_live::Live;
+use tarsier_live::{Live, Tracks};
 use tarsier_types::{CameraId, Clock, StreamKind};
 use tokio::sync::watch;
 
@@ -153,7 +153,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
         let (live, stream) = (live.clone(), stream.clone());
         // All of it in the task: who asks may be gone at any await.
         tokio::spawn(async move {
-            let watch = live.watch(stream).await;
+            let watch = live.watch_tracks(stream, Tracks::PicturesAndSound).await;
             task.run(watch).await;
         });
         channel

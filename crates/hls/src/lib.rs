@@ -1,11 +1,11 @@
-//! LL-HLS: a camera's live pictures as a playlist that grows (RFC 8216bis; SPEC section 8).
+//! LL-HLS: a camera's live pictures, with their sound, as a playlist that grows (RFC 8216bis; SPEC section 8).
 //!
 //! ```text
-//! tarsier_live::Watch --pictures--> desk (one task a stream) --> broadcast [pace, cut, window] --> playlist, files
+//! tarsier_live::Watch --pictures, sound--> desk (one task a stream) --> broadcast [pace, cut, window] --> playlist, files
 //! ```
-//! Words: [`name`]. Brains: [`pace`] says how long parts and segments are, [`cut`] where they end, [`window`] which are
-//! listed and kept, [`playlist`] how that reads, [`broadcast`] what a question is answered. Hands: [`desk`]. What does not
-//! belong here: HTTP, rights, sentences for people, sound.
+//! Words: [`name`], [`sound`]. Brains: [`pace`] says how long parts and segments are, [`cut`] where they end, [`silence`] what is there
+//! for sound that is not, [`window`] which are listed and kept, [`playlist`] how that reads, [`broadcast`] what a question is answered.
+//! Hands: [`desk`]. What does not belong here: HTTP, rights, sentences for people.
 
 pub mod broadcast;
 mod cut;
@@ -15,6 +15,8 @@ mod pace;
 pub mod playlist;
 #[cfg(test)]
 mod rules;
+mod silence;
+mod sound;
 mod window;
 
 pub use broadcast::{Refusal, Reload};

@@ -4,7 +4,6 @@
 //! is listed no more is kept as long as somebody may still ask for it by a list that he has.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use tarsier_types::{ParameterSets, Ticks, UtcMs};
@@ -56,7 +55,7 @@ impl Segment {
 #[derive(Debug)]
 struct Init {
     number: u64,
-    parameters: Arc<ParameterSets>,
+    parameters: ParameterSets,
     bytes: Bytes,
 }
 
@@ -88,13 +87,12 @@ impl Window {
     }
 
     /// What follows is decoded with these.
-    pub(crate) fn init(&mut self, parameters: &Arc<ParameterSets>) {
-        if self.inits.back().is_none_or(|init| init.parameters != *parameters) {
-            let pictures = ParameterSets { video: parameters.video.clone(), audio: None };
+    pub(crate) fn init(&mut self, parameters: ParameterSets) {
+        if self.inits.back().is_none_or(|init| init.parameters != parameters) {
             self.inits.push_back(Init {
                 number: self.inits.back().map_or(0, |init| init.number + 1),
-                parameters: parameters.clone(),
-                bytes: tarsier_segment::init_segment(&pictures, None),
+                bytes: tarsier_segment::init_segment(&parameters, None),
+                parameters,
             });
         }
     }
@@ -200,7 +198,7 @@ impl Window {
         self.inits.iter().find(|init| init.number == number).map(|init| init.bytes.clone())
     }
 
-    pub(crate) fn parameters(&self) -> Option<&Arc<ParameterSets>> {
+    pub(crate) fn parameters(&self) -> Option<&ParameterSets> {
         self.inits.back().map(|init| &init.parameters)
     }
 

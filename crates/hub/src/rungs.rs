@@ -2,10 +2,12 @@
 //!
 //! The fan-out tells when a rung begins and ceases to be wanted, as it does for the camera's own streams; here a
 //! task watches the source as any viewer does (a transcoder that is slow loses whole GOPs and slows nobody), and hands
-//! what comes back to the fan-out. However many watch a rung, it is coded once. [`opus`] does the same for sound.
+//! what comes back to the fan-out. However many watch a rung, it is coded once. The source's sound goes along as it is
+//! ([`beside`]); [`opus`] codes sound anew, for WebRTC.
 //!
 //! What does not belong here: pictures (`crates/av`), when a rung is wanted (`crates/live`).
 
+mod beside;
 mod child;
 pub(crate) mod opus;
 mod tries;
@@ -18,12 +20,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tarsier_api::problem::Problem;
 use tarsier_live::viewer::Next;
-use tarsier_live::{LiveInput, LiveStream, LiveUnit, Rung, Watch};
-use tarsier_types::{AccessUnit, CameraId, Clock, ParameterSets, StreamKind, Track, UtcMs};
+use tarsier_live::{LiveInput, LiveStream, LiveUnit, Rung, Tracks, Watch};
+use tarsier_types::{AccessUnit, CameraId, Clock, StreamKind, Track, UtcMs};
 use tarsier_wire::{CodedPicture, FromTranscoder, ToTranscoder};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use self::beside::Beside;
 use self::child::{End, Input, Output, Transcoder, Work};
 use self::tries::{Encoders, Tries};
 use crate::hub::Hub;
@@ -160,11 +163,12 @@ async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
         Err(error) => return Stop::Transcoder(End::Failed(error.to_string())),
     };
     tracing::info!(%camera, rung = rung.name(), %source, pid = transcoder.pid(), "a transcoder starts");
-    let mut watch = hub.live.watch((camera.clone(), source)).await;
+    let mut watch = hub.live.watch_tracks((camera.clone(), source), Tracks::PicturesAndSound).await;
+    let beside = Mutex::new(Beside::default());
     // Both at once: a transcoder that waits until its pictures are taken takes none.
     let stopped = tokio::select! {
-        stopped = feed(hub, id, &mut watch, &mut transcoder.input) => stopped,
-        taken = take(hub, id, &mut transcoder.output) => {
+        stopped = feed(hub, id, &beside, &mut watch, &mut transcoder.input) => stopped,
+        taken = take(hub, id, &beside, &mut transcoder.output) => {
             if let Err(error) = taken {
                 tracing::warn!(%camera, rung = rung.name(), %error, "a transcoder is not understood");
             }
@@ -196,19 +200,31 @@ pub(crate) fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
 async fn feed(
     hub: &Hub,
     id: &RungId,
+    beside: &Mutex<Beside>,
     watch: &mut Watch<Problem>,
     input: &mut Input,
 ) -> Option<Problem> {
     loop {
         let sent = match watch.next().await {
             Next::Init(parameters) => {
+                let others = locked(beside).begin(parameters.audio.clone());
+                if let Some(others) = others {
+                    give(hub, id, LiveInput::Parameters(others)).await;
+                }
                 input.send(&ToTranscoder::Parameters(parameters.video.clone()), &[]).await
             }
             Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
                 input.send(&ToTranscoder::Picture(coded(&unit)), &unit.unit.data).await
             }
-            // A rung has no sound yet; and what was left out ends at a keyframe.
-            Next::Unit { .. } | Next::Skipped(_) => Ok(()),
+            Next::Unit { unit, .. } => {
+                let sound = locked(beside).sound(LiveUnit::clone(&unit));
+                if let Some(sound) = sound {
+                    give(hub, id, LiveInput::Unit(sound)).await;
+                }
+                Ok(())
+            }
+            // What was left out ends at a keyframe.
+            Next::Skipped(_) => Ok(()),
             Next::Waiting(why) => {
                 notice(hub, id, why).await;
                 Ok(())
@@ -232,23 +248,42 @@ fn coded(unit: &LiveUnit) -> CodedPicture {
 }
 
 /// Until the transcoder ends.
-async fn take(hub: &Hub, id: &RungId, output: &mut Output) -> anyhow::Result<()> {
+async fn take(
+    hub: &Hub,
+    id: &RungId,
+    beside: &Mutex<Beside>,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     while let Some((message, payload)) = output.next().await? {
-        let input = match message {
+        match message {
             FromTranscoder::Encoder(encoder) => {
                 tracing::info!(camera = %id.0, rung = id.1.name(), encoder, "a transcoder is at work");
                 hub.rungs.working().insert(id.clone(), encoder);
-                continue;
             }
             FromTranscoder::Parameters(video) => {
-                LiveInput::Parameters(ParameterSets { video, audio: None })
+                let parameters = locked(beside).made_as(video);
+                give(hub, id, LiveInput::Parameters(parameters)).await;
             }
-            FromTranscoder::Picture(coded) => LiveInput::Unit(live_unit(coded, payload)),
-            FromTranscoder::Sound(_) => continue,
-        };
-        hub.live.handle((id.0.clone(), LiveStream::Rung(id.1)), input).await;
+            FromTranscoder::Picture(coded) => {
+                let sounds: Vec<_> = locked(beside).picture(coded.dts).collect();
+                give(hub, id, LiveInput::Unit(live_unit(coded, payload))).await;
+                for sound in sounds {
+                    give(hub, id, LiveInput::Unit(sound)).await;
+                }
+            }
+            FromTranscoder::Sound(_) => {}
+        }
     }
     Ok(())
+}
+
+/// Never across an await.
+fn locked(beside: &Mutex<Beside>) -> MutexGuard<'_, Beside> {
+    beside.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn give(hub: &Hub, id: &RungId, input: LiveInput<Problem>) {
+    hub.live.handle((id.0.clone(), LiveStream::Rung(id.1)), input).await;
 }
 
 fn live_unit(coded: CodedPicture, data: Bytes) -> LiveUnit {

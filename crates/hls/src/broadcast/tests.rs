@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tarsier_live::LiveUnit;
-use tarsier_types::{Codec, Dts, Pts, Track, UtcMs, VideoParameters};
+use tarsier_segment::sample_entry;
+use tarsier_types::{AudioParameters, Codec, Dts, Pts, Track, UtcMs, VideoParameters};
 
 use super::*;
 use crate::rules::{self, Rhythm};
 
 const START_MS: i64 = 1_795_205_700_000;
 
-fn parameters(width: u16) -> Arc<ParameterSets> {
+fn parameters(width: u16, audio: Option<AudioParameters>) -> Arc<ParameterSets> {
     let video = VideoParameters {
         codec: Codec::H264,
         rfc6381: "avc1.64001f".to_owned(),
@@ -20,7 +21,19 @@ fn parameters(width: u16) -> Arc<ParameterSets> {
         nominal_millifps: None,
         sample_entry: Bytes::from_static(b"\0\0\0\x08avc1"),
     };
-    Arc::new(ParameterSets { video, audio: None })
+    Arc::new(ParameterSets { video, audio })
+}
+
+fn sound(sample_entry: Bytes) -> AudioParameters {
+    sample_entry::audio_parameters(sample_entry).expect("a sample entry")
+}
+
+/// Blocks of 512 samples, 8 kHz, one channel, 16 bits.
+fn streaminfo() -> [u8; 34] {
+    let mut info = [0; 34];
+    info[..4].copy_from_slice(&[2, 0, 2, 0]);
+    info[10..18].copy_from_slice(&((8000_u64 << 44) | (15 << 36)).to_be_bytes());
+    info
 }
 
 /// A camera of 25 pictures a second, and what a player that follows its playlist sees.
@@ -36,7 +49,7 @@ impl Scene {
     fn new(picture_ms: i64) -> Self {
         let birth = Birth { now: Mono::ZERO, life: 0xabc, first_segment: 500 };
         let mut broadcast = Broadcast::new(StreamKind::Main, birth);
-        broadcast.handle(Next::Init(parameters(640)));
+        broadcast.handle(Next::Init(parameters(640, None)));
         Self {
             broadcast,
             picture: picture_ms * 90,
@@ -46,16 +59,26 @@ impl Scene {
         }
     }
 
-    /// `I` a run begins, `J` with other parameters, `K`/`f` a picture comes, `s` some were left out, `w` there are none, `x` the end,
+    /// `I` a run begins, `J` with other parameters, `A` with AAC, `G` with FLAC, `Z` with sound for which there is no silence, `K`/`f` a picture
+    /// comes, `a` 40 ms of sound up to it, `s` some were left out, `w` there are none, `x` the end,
     /// `.` a picture's time passes. After each step the playlist is judged.
     fn play(&mut self, script: &str) {
         for step in script.chars() {
             match step {
                 'I' | 'J' => {
                     let width = if step == 'I' { 640 } else { 1280 };
-                    self.broadcast.handle(Next::Init(parameters(width)));
+                    self.broadcast.handle(Next::Init(parameters(width, None)));
+                }
+                'A' | 'G' | 'Z' => {
+                    let audio = match step {
+                        'A' => sample_entry::mp4a(&[0x14, 0x08], 16_000, 1),
+                        'G' => sample_entry::flac(&streaminfo(), 8000, 1, 16),
+                        _ => sample_entry::mp4a(&[0x12, 0x30], 44_100, 6),
+                    };
+                    self.broadcast.handle(Next::Init(parameters(640, Some(sound(audio)))));
                 }
                 'K' | 'f' => self.picture(step == 'K'),
+                'a' => self.unit(Track::Audio, self.at - self.picture, true),
                 's' => drop(self.broadcast.handle(Next::Skipped(7))),
                 'w' => drop(self.broadcast.handle(Next::Waiting("offline"))),
                 'x' => drop(self.broadcast.handle(Next::Ended("deleted"))),
@@ -68,13 +91,17 @@ impl Scene {
 
     fn picture(&mut self, is_keyframe: bool) {
         self.at += self.picture;
+        self.unit(Track::Video, self.at, is_keyframe);
+    }
+
+    fn unit(&mut self, track: Track, at: i64, is_keyframe: bool) {
         let unit = AccessUnit {
-            track: Track::Video,
-            pts: Pts(self.at),
-            dts: Dts(self.at),
+            track,
+            pts: Pts(at),
+            dts: Dts(at),
             duration: Ticks(self.picture),
             is_keyframe,
-            arrived: UtcMs(START_MS + self.at / 90),
+            arrived: UtcMs(START_MS + at / 90),
             data: Bytes::from_static(&[7; 100]),
         };
         let unit = Arc::new(LiveUnit { unit, arrived_utc_us: 0 });
@@ -291,6 +318,52 @@ fn other_parameters_are_another_init_and_a_discontinuity() {
         scene.seen().segments.iter().map(|it| (it.map.as_str(), it.is_discontinuous)).collect();
     let (old, new) = ("hls/abc-init-0.mp4?token=t.o-k", "hls/abc-init-1.mp4?token=t.o-k");
     assert_eq!(maps[..4], [(old, false), (old, false), (old, false), (new, true)]);
+}
+
+/// Pictures with sound behind each.
+fn loud(count: usize) -> String {
+    format!("Ka{}", "fa".repeat(24)).repeat(count)
+}
+
+#[test]
+fn a_playlist_keeps_the_rules_with_sound_that_comes_and_goes() {
+    let (loud, mute) = (loud(4), gops(4, 25));
+    for script in [
+        format!("A{loud}{loud}"),
+        format!("A{mute}{loud}{mute}"),
+        format!("{mute}A{loud}I{mute}"),
+        format!("A{loud}w......A{loud}"),
+        format!("AaaaKaaa{loud}sa{loud}G{loud}Z{loud}"),
+    ] {
+        let mut scene = Scene::new(40);
+        scene.rhythm = Rhythm::Uneven;
+        scene.play(&script);
+        scene.play("K");
+    }
+}
+
+#[test]
+fn other_sound_is_another_init_and_sound_without_a_silence_is_none() {
+    let codecs = |scene: &Scene| {
+        let Look::Is(rendition) = scene.broadcast.rendition() else { panic!("no rendition") };
+        rendition.rfc6381
+    };
+    let mut scene = Scene::new(40);
+    let mut told = Vec::new();
+    for run in ["I", "A", "G", "Z", "I"] {
+        scene.play(&format!("{run}{}", loud(2)));
+        told.push(codecs(&scene));
+    }
+    let mute = "avc1.64001f";
+    assert_eq!(
+        told,
+        [mute, "avc1.64001f,mp4a.40.2", "avc1.64001f,fLaC", mute, mute].map(str::to_owned)
+    );
+    let maps = scene.seen().segments.iter().map(|it| (it.map.as_str(), it.is_discontinuous));
+    let begins: Vec<_> = maps.filter(|(_, is_discontinuous)| *is_discontinuous).collect();
+    let map = |number| format!("hls/abc-init-{number}.mp4?token=t.o-k");
+    let numbers: Vec<_> = begins.iter().map(|(map, _)| (*map).to_owned()).collect();
+    assert_eq!(numbers, [2, 3, 3].map(map), "sound that is not sent changes no init");
 }
 
 #[test]
