@@ -12,7 +12,7 @@ use tarsier_types::{AccessUnit, Mono, ParameterSets, StreamKind, Ticks, Track};
 use crate::cut::{Cut, Cutter};
 use crate::name::{File, FileName};
 use crate::pace::{LONGEST_FIRST, Pace, SHORTEST};
-use crate::playlist::{About, Rendition, Report, text};
+use crate::playlist::{About, Rendition, Report, for_viewer, text};
 use crate::sound::{Sound, rfc6381};
 use crate::window::{Segment, Window};
 
@@ -94,6 +94,8 @@ pub(crate) struct Broadcast<N> {
     /// A keyframe of the run has come.
     is_decodable: bool,
     asked: Mono,
+    /// The playlist, as of so many changes of the window and all that it says besides.
+    written: Option<((u64, About), String)>,
 }
 
 impl<N: Clone> Broadcast<N> {
@@ -108,6 +110,7 @@ impl<N: Clone> Broadcast<N> {
             end: End::NotYet,
             is_decodable: false,
             asked: birth.now,
+            written: None,
         }
     }
 
@@ -258,11 +261,15 @@ impl<N: Clone> Broadcast<N> {
         }
     }
 
-    /// The playlist, such as it is.
-    pub(crate) fn playlist(&self, token: &str, other: Option<Report>) -> Option<String> {
+    /// The playlist, such as it is. It is written once for all who ask until it changes.
+    pub(crate) fn playlist(&mut self, token: &str, other: Option<Report>) -> Option<String> {
         let State::Cutting(pace, _) = &self.state else { return None };
-        let (life, pace, is_ended) = (self.life, *pace, self.is_ended());
-        Some(text(&self.window, About { life, pace, is_ended, token, other }))
+        let about = About { life: self.life, pace: *pace, is_ended: self.is_ended(), other };
+        let of = (self.window.changes(), about);
+        if self.written.as_ref().is_none_or(|written| written.0 != of) {
+            self.written = Some((of, text(&self.window, about)));
+        }
+        self.written.as_ref().map(|(_, text)| for_viewer(text, token))
     }
 
     fn holds(&self, reload: Reload, pace: Pace) -> Look<(), N> {

@@ -19,22 +19,23 @@ pub(crate) struct Report {
 }
 
 /// What a playlist says besides its segments.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
     pub(crate) life: u64,
     pub(crate) pace: Pace,
     pub(crate) is_ended: bool,
-    /// Handed on in every URL, for players that cannot send headers.
-    pub(crate) token: &'a str,
     pub(crate) other: Option<Report>,
 }
 
-/// URLs are relative to `/live/{camera}/{stream}/`.
-pub(crate) fn text(window: &Window, about: About<'_>) -> String {
+/// Stands in each URL for the token of whoever asks: no other text of a playlist has such brackets.
+const TOKEN: &str = "{token}";
+
+/// The same for all who ask; [`for_viewer`] makes it one's own. URLs are relative to `/live/{camera}/{stream}/`.
+pub(crate) fn text(window: &Window, about: About) -> String {
     // 9 is what the newest tag here asks for (section 8).
     let mut text = Playlist::new(9, 8192);
     let part = about.pace.part;
-    let token = format!("token={}", query_value(about.token));
+    let token = format!("token={TOKEN}");
     let url = |file| format!("hls/{}?{token}", FileName { life: about.life, file });
     text.line(format_args!("#EXT-X-TARGETDURATION:{}", about.pace.target_seconds));
     text.line(format_args!(
@@ -93,6 +94,11 @@ pub(crate) fn text(window: &Window, about: About<'_>) -> String {
         ));
     }
     text.into_text()
+}
+
+/// Hands his token on in every URL, for players that cannot send headers.
+pub(crate) fn for_viewer(text: &str, token: &str) -> String {
+    text.replace(TOKEN, &query_value(token))
 }
 
 /// A stream, as one may choose it.

@@ -70,6 +70,7 @@ pub(crate) struct Window {
     next_part: u64,
     discontinuities: u64,
     is_broken: bool,
+    changes: u64,
 }
 
 impl Window {
@@ -83,6 +84,7 @@ impl Window {
             next_part: 0,
             discontinuities: 0,
             is_broken: false,
+            changes: 0,
         }
     }
 
@@ -102,7 +104,13 @@ impl Window {
         self.is_broken = self.next_part > 0;
     }
 
+    /// Counts what may make another playlist of it.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(crate) fn add(&mut self, cut: Cut, pace: Pace) {
+        self.changes += 1;
         match cut {
             Cut::Begin(begins) => {
                 self.open = Some(Segment {

@@ -388,4 +388,7 @@ fn a_stream_says_what_it_is_and_where_it_has_got_to() {
     let wanted =
         "#EXT-X-RENDITION-REPORT:URI=\"../sub/index.m3u8?token=t.o-k\",LAST-MSN=9,LAST-PART=2\n";
     assert!(text.ends_with(wanted), "{text}");
+    let others = scene.broadcast.playlist("another", Some(report)).expect("a playlist");
+    assert_eq!(others, text.replace("t.o-k", "another"), "the same with his own token");
+    assert!(!scene.broadcast.playlist("another", None).expect("a playlist").contains("LAST-MSN"));
 }
