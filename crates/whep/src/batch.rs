@@ -5,8 +5,9 @@
 
 use std::net::SocketAddr;
 
-/// A datagram holds no more (RFC 768, less the heads of UDP and IPv4), and the system cuts what would be one.
-const MOST_BYTES: usize = 65_507;
+/// No more goes at once. The system would take what one datagram may hold, 64 KiB; but a viewer's socket, and the process that
+/// empties it, must keep up (50 viewers in one thread lost 45 of 15,000 pictures with 64 KiB).
+pub(crate) const MOST_BYTES: usize = 32 << 10;
 
 /// The brain.
 #[derive(Debug, Default)]
@@ -77,7 +78,7 @@ mod tests {
         assert!(!fits(&[1150], 0));
         assert!(!of(&[1150]).fits(to(2), &[0; 1150], 64), "somebody else's");
         assert!(!of(&[1150]).fits(to(1), &[0; 1150], 1), "where the system cannot cut");
-        assert!(fits(&[1150; 55], 1150) && !fits(&[1150; 56], 1150), "a datagram is no longer");
+        assert!(fits(&[1150; 27], 1150) && !fits(&[1150; 28], 1150), "that is enough at once");
     }
 
     #[test]

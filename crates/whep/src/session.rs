@@ -15,7 +15,7 @@ use tarsier_live::{Live, LiveUnit, Watch};
 use tarsier_types::{Clock, Mono, Track, VideoParameters};
 use tokio::sync::mpsc;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, MOST_BYTES};
 use crate::follow::Follow;
 use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
@@ -34,9 +34,8 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(12);
 const CONNECTS_WITHIN: Duration = Duration::from_secs(15);
 /// The last words at the end.
 const GOODBYE: Duration = Duration::from_millis(100);
-/// A whole GOP at once is more than the viewer's socket may hold: so much, then a pause (guess: a socket's usual 208 kB
+/// A whole GOP at once is more than the viewer's socket may hold: a batch, then a pause (guess: a socket's usual 208 kB
 /// hold some 180 datagrams).
-const BURST_BYTES: usize = 64 << 10;
 const BURST_PAUSE: Duration = Duration::from_millis(2);
 
 /// What comes to a session from outside. When the sender is dropped, it is over.
@@ -410,7 +409,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
 
     async fn sent(&mut self, bytes: usize) {
         self.sending.since_pause += bytes;
-        if self.sending.since_pause >= BURST_BYTES {
+        if self.sending.since_pause >= MOST_BYTES {
             self.sending.since_pause = 0;
             tokio::time::sleep(BURST_PAUSE).await;
         }
