@@ -1,5 +1,6 @@
 //! Programs of others, installed below `target/tools` by `cargo xtask setup`.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -15,4 +16,15 @@ pub fn find(name: &str) -> anyhow::Result<PathBuf> {
     places
         .find(|place| place.is_file())
         .with_context(|| format!("{name} is not installed: cargo xtask setup"))
+}
+
+/// The same for a journey: if it is not installed, that the journey was not run is said aloud.
+pub fn find_or_say(name: &str) -> Option<PathBuf> {
+    let found = find(name);
+    if let Err(reason) = &found {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        // Past the test binary's capture: a proof that was not made must be seen.
+        let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {reason:#}");
+    }
+    found.ok()
 }

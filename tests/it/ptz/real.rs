@@ -3,7 +3,7 @@
 //! Its port is 8080 whatever one says, so it runs on a machine of its own. It names its services at `0.0.0.0`, wants
 //! WS-Security, and prints each command that it takes.
 
-use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -20,15 +20,8 @@ use crate::{camera, cameras, hub, journey_alone};
 const PORT: u16 = 8080;
 const SOON: Duration = Duration::from_secs(20);
 
-/// The device; nothing if it is not installed, which is said aloud.
-async fn device() -> anyhow::Result<Option<Process>> {
-    let program = match tool::find("virtual_ptz") {
-        Ok(program) => program,
-        Err(reason) => {
-            let _ = writeln!(std::io::stderr(), "NOT RUN: {reason:#}");
-            return Ok(None);
-        }
-    };
+/// Starts the device.
+async fn device(program: PathBuf) -> anyhow::Result<Process> {
     let process = Process::spawn(Command::new(program))?;
     // It says that it runs before it listens.
     let listening = async {
@@ -38,7 +31,7 @@ async fn device() -> anyhow::Result<Option<Process>> {
         }
     };
     tokio::time::timeout(SOON, listening).await.context("virtual_ptz does not listen")?;
-    Ok(Some(process))
+    Ok(process)
 }
 
 /// Waits until it prints that.
@@ -53,8 +46,9 @@ fn admin(password: &str) -> Credentials {
 
 #[test]
 fn the_client_turns_a_device_that_others_wrote() {
+    let Some(program) = tool::find_or_say("virtual_ptz") else { return };
     journey_alone(Machine::Ordinary, async {
-        let Some(mut device) = device().await? else { return Ok(()) };
+        let mut device = device(program).await?;
         let client = Client::new(SystemClock::start()).map_err(anyhow::Error::msg)?;
         let address = Address::guess("127.0.0.1", PORT);
         let reach = |known| Device::reach(&client, address.clone(), known);
@@ -87,8 +81,9 @@ fn the_client_turns_a_device_that_others_wrote() {
 
 #[test]
 fn a_hub_finds_it_by_the_address_of_its_pictures_and_turns_it() {
+    let Some(program) = tool::find_or_say("virtual_ptz") else { return };
     journey_alone(Machine::Ordinary, async {
-        let Some(mut device) = device().await? else { return Ok(()) };
+        let mut device = device(program).await?;
         // The pictures come from the same host; nobody says where ONVIF is.
         let server = cameras(1).await?;
         let (_folder, hub) = hub().await?;
