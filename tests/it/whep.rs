@@ -182,7 +182,7 @@ pub(crate) async fn post(
     post_stream(hub, (camera, "main"), kind, body).await
 }
 
-async fn post_stream(
+pub(crate) async fn post_stream(
     hub: &HubProcess,
     (camera, stream): (&str, &str),
     kind: &str,
