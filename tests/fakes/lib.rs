@@ -4,6 +4,7 @@ pub mod clock;
 pub mod disk;
 pub mod footage;
 pub mod gst;
+pub mod gst_viewer;
 pub mod hub;
 pub mod onvif;
 pub mod own_namespace;

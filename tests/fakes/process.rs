@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
@@ -129,6 +129,13 @@ impl Process {
                 self.said()
             ),
         }
+    }
+
+    /// Writes a line to its standard input.
+    pub async fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.input.as_mut().context("its standard input is closed")?;
+        input.write_all(format!("{line}\n").as_bytes()).await?;
+        input.flush().await.with_context(|| format!("tell {}", self.name))
     }
 
     /// Closes its standard input: the portable sign that the parent is gone.

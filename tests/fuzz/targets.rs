@@ -173,7 +173,7 @@ pub(crate) fn camera_url(bytes: &[u8]) {
 
 /// A viewer's offer by WHEP.
 pub(crate) fn whep_offer(bytes: &[u8]) {
-    let _ = tarsier_whep::offer::h264_payloads(&text(bytes));
+    let _ = tarsier_whep::offer::video_payloads(&text(bytes));
 }
 
 /// A viewer's candidates by WHEP.

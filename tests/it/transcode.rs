@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use tarsier_demo::{DemoOptions, DemoServer};
-use tarsier_tests::hub::{HubProcess, signal};
+use tarsier_tests::hub::{HubOptions, HubProcess, program, signal};
+use tarsier_wire::{FromTranscoder, framing};
 
 use crate::live::Viewer;
 use crate::recording::{stream, until_written};
-use crate::{camera, free_port, hub, journey};
+use crate::{camera, cameras, free_port, hub, journey};
 
 /// The machine may be busy, and a transcoder lets everybody else go first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -124,10 +125,98 @@ fn an_h265_camera_is_seen_by_who_decodes_h264_alone() {
         let line = metrics.lines().find(|line| line.starts_with("tarsier_transcoder_viewers{"));
         let line = line.with_context(|| format!("who is converted for: {metrics}"))?;
         ensure!(line.contains("encoder=\"") && line.ends_with(" 2"), "{line}");
+        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        let told = &status["conversions"][0];
+        ensure!(told["stream"] == "720p" && told["viewers"] == 2, "{status}");
+        let encoder = told["encoder"].as_str().context("by what")?;
+        let runs_on = if encoder.starts_with("lib") { "software" } else { "hardware" };
+        ensure!(told["runs_on"] == runs_on, "{status}");
 
         drop((first, second));
         until_transcoders(&hub, 0).await?;
         let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        ensure!(
+            stream(&status, "main")?["units_lost"] == 0,
+            "the recorder was disturbed: {status}"
+        );
+        server.stop().await;
+        Ok(())
+    });
+}
+
+/// What each transcoder was started with.
+fn arguments(hub: &HubProcess) -> anyhow::Result<Vec<String>> {
+    let of = |pid| fs::read_to_string(format!("/proc/{pid}/cmdline"));
+    Ok(transcoders(hub)?.into_iter().map(of).collect::<Result<_, _>>()?)
+}
+
+#[test]
+fn who_wants_no_hardware_has_none() {
+    journey(async {
+        let server = hevc_camera().await?;
+        let folder = tempfile::tempdir()?;
+        let environment = vec![("TARSIER_ENCODERS".to_owned(), "software".to_owned())];
+        let options = HubOptions { environment, ..HubOptions::default() };
+        let hub = HubProcess::start(folder.path(), &options).await?;
+        let id = hub.add_camera(&camera(&server, 1, "Mill")).await?;
+        until_written(&hub, &id, 30).await?;
+        let mut viewer = Viewer::open(&hub, &id, "360p").await?;
+        viewer.until_message("init").await?;
+        let arguments = arguments(&hub)?;
+        ensure!(arguments.iter().all(|them| them.contains("\0--software\0")), "{arguments:?}");
+        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        ensure!(status["conversions"][0]["runs_on"] == "software", "{status}");
+        server.stop().await;
+        Ok(())
+    });
+}
+
+/// A folder of programs whose transcoder takes the name of hardware and then nothing more, unless it is told to leave that
+/// alone.
+fn programs_with_a_card_that_hangs() -> anyhow::Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    for name in ["tarsier-recorder", "tarsier-recorder-libav"] {
+        std::os::unix::fs::symlink(program(name)?, folder.path().join(name))?;
+    }
+    let says = framing::encode(&FromTranscoder::Encoder("h264_nvenc".to_owned()), 0)?;
+    let said = folder.path().join("said");
+    fs::write(&said, says)?;
+    let (real, said) = (program("tarsier-transcoder")?, said.display().to_string());
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*'--without h264_nvenc'*) exec '{}' \"$@\" ;;\nesac\ncat '{said}'\nexec sleep 600\n",
+        real.display()
+    );
+    let path = folder.path().join("tarsier-transcoder");
+    fs::write(&path, script)?;
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(folder)
+}
+
+#[test]
+fn hardware_that_hangs_is_left_alone_and_who_watches_sees_pictures_all_the_same() {
+    journey(async {
+        // Of many bits: a full pipe tells that nothing is taken.
+        let server = cameras(1).await?;
+        let (folder, programs) = (tempfile::tempdir()?, programs_with_a_card_that_hangs()?);
+        let arguments_of_hub = vec!["--programs".into(), programs.path().display().to_string()];
+        let options = HubOptions { arguments: arguments_of_hub, ..HubOptions::default() };
+        let hub = HubProcess::start(folder.path(), &options).await?;
+        let id = hub.add_camera(&camera(&server, 1, "Weir")).await?;
+        until_written(&hub, &id, 30).await?;
+        let mut viewer = Viewer::open(&hub, &id, "720p").await?;
+        viewer.until_message("init").await?;
+        viewer.until_pictures(10).await?;
+        let arguments = arguments(&hub)?;
+        let is_told = |them: &String| them.contains("\0--without\0h264_nvenc\0");
+        ensure!(arguments.len() == 1 && arguments.iter().all(is_told), "{arguments:?}");
+
+        // It is remembered: who watches another size waits for nothing.
+        let mut second = Viewer::open(&hub, &id, "480p").await?;
+        second.until_message("init").await?;
+        let status = hub.get(&format!("/api/v1/cameras/{id}/status")).await?;
+        let encoders = status["conversions"].as_array().context("conversions")?;
+        let is_other = |told: &serde_json::Value| told["encoder"] != "h264_nvenc";
+        ensure!(encoders.len() == 2 && encoders.iter().all(is_other), "{status}");
         ensure!(
             stream(&status, "main")?["units_lost"] == 0,
             "the recorder was disturbed: {status}"

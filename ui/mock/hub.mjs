@@ -140,6 +140,7 @@ function status(c) {
     keeps: "continuous",
     keeps_until_utc_ms: null,
     last_gap: { start_utc_ms: started - 7_200_000, end_utc_ms: started - 7_000_000, reason: "network" },
+    conversions: [{ stream: "720p", encoder: "h264_vaapi", runs_on: "hardware", viewers: 1 }],
   };
 }
 

@@ -296,6 +296,31 @@ pub struct CameraStatus {
     pub keeps_until_utc_ms: Option<i64>,
     /// The newest span without footage.
     pub last_gap: Option<crate::timeline::TimelineGap>,
+    /// What is converted for viewers now.
+    pub conversions: Vec<Conversion>,
+}
+
+/// Pictures of a camera that are converted, as long as somebody watches them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct Conversion {
+    /// Which of the sizes.
+    pub stream: crate::live::LiveStream,
+    /// By which encoder, as FFmpeg names it: `h264_vaapi`, `libx264`.
+    pub encoder: String,
+    /// What that runs on.
+    pub runs_on: RunsOn,
+    /// Who watches it live now.
+    pub viewers: u32,
+}
+
+/// What an encoder runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunsOn {
+    /// A graphics card, or what stands for one.
+    Hardware,
+    /// The processor.
+    Software,
 }
 
 /// One stream, measured.

@@ -4,10 +4,10 @@
 //! camera ─> libav ─> reader ─┬─ pictures (nals, stamps) ─┬─> burst ─> timeline, sync ─> SourceEvent
 //!           (watch)          └─ sound ──────────────────-┘   (assembly)
 //! fragmented MP4 in memory ─> libav ─> still ─> JPEG, PNG
-//! access units ─> libav ─> transcode (cadence, encoder) ─> H.264
+//! access units ─> libav ─> transcode (cadence, choice of an encoder) ─> H.264
 //!                          opus (blocks) ────────────────> Opus
 //! ```
-//! Only this crate names ffmpeg-next, and only `libav.rs` holds `unsafe`. No type of libav stands in a public
+//! Only this crate names ffmpeg-next, and only `libav.rs` and `card.rs` hold `unsafe`. No type of libav stands in a public
 //! signature; one thread owns one context; every call that can block has an interrupt callback with a deadline
 //! (`watch`). libav prints nothing: it would print passwords.
 //!
@@ -17,6 +17,8 @@ mod assembly;
 mod blocks;
 mod burst;
 mod cadence;
+mod card;
+mod choice;
 mod encoder;
 mod fail;
 mod libav;
@@ -31,6 +33,7 @@ mod source;
 mod stamps;
 mod still;
 mod transcode;
+mod trial;
 mod watch;
 
 pub use encoder::Encoders;

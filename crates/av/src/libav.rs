@@ -1,5 +1,5 @@
 //! libav itself: opening an input, what its streams are, its packets. Everything that ffmpeg-next does not wrap
-//! is read here, so that all `unsafe` of the product stands in one file.
+//! is read here, so that all `unsafe` of the product stands in one file, but that of a card's memory (`card`).
 //!
 //! What does not belong here: what a packet means (`pictures`, `sound`), threads, policy.
 #![expect(unsafe_code, reason = "fields of libav's structures that ffmpeg-next does not wrap")]

@@ -1,6 +1,6 @@
 //! Live pictures of any coding become H.264 that every browser decodes: no B-frames, no larger than asked for.
 //!
-//! What does not belong here: where pictures come from and go to; which are encoded (`cadence`), with what (`encoder`).
+//! What does not belong here: where pictures come from and go to; which are encoded (`cadence`), with what (`encoder`, `choice`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::codec::encoder::video::Encoder;
 use ffmpeg_next::frame::Video as Frame;
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::util::picture;
@@ -19,7 +18,8 @@ use tarsier_types::{
 use tarsier_wire::CodedPicture;
 
 use crate::cadence::{Cadence, Decoded, Verdict};
-use crate::encoder::{CANDIDATES, Candidate, Encoders, Shape};
+use crate::choice::Choice;
+use crate::encoder::{CANDIDATES, Candidate, Encoders, Encodes, Shape};
 use crate::libav::{Demuxer, StreamMedium};
 use crate::nals::{Framing, NalCoding, NalKind, Sets};
 use crate::still::shown_size;
@@ -27,13 +27,15 @@ use crate::watch::Watch;
 
 /// Pictures that a decoder or an encoder may hold; what is older was swallowed by it.
 const MAX_HELD: usize = 64;
+/// An encoder that has said nothing for so many pictures has failed, whatever it says.
+const MAX_SWALLOWED: usize = 30;
 /// libav looks into a keyframe in memory.
 const OPENS_WITHIN: Duration = Duration::from_secs(10);
 /// Where the camera does not say how many pictures a second it sends.
 const GUESSED_MILLIFPS: u32 = 25_000;
 
 /// What is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TranscodeOptions {
     /// Pictures are scaled down to this height at most, keeping their shape.
     pub max_height: u32,
@@ -41,6 +43,8 @@ pub struct TranscodeOptions {
     pub threads: usize,
     /// What it may be done with.
     pub encoders: Encoders,
+    /// Hardware that failed before, as FFmpeg names it: it is left alone.
+    pub without: Vec<String>,
     /// For what libav must not do for ever.
     pub clock: SystemClock,
 }
@@ -82,8 +86,10 @@ pub enum TranscodeError {
 /// One stream, being coded anew. Lives on one thread.
 pub struct Transcoder {
     options: TranscodeOptions,
-    /// The first candidate that may work.
-    choice: usize,
+    candidates: &'static [Candidate],
+    choice: Choice,
+    /// What encodes now.
+    candidate: &'static Candidate,
     source: Option<Source>,
     out: VecDeque<Transcoded>,
 }
@@ -105,7 +111,7 @@ struct Scaling {
 }
 
 struct Encoding {
-    encoder: Encoder,
+    encoder: Box<dyn Encodes>,
     shape: Shape,
     candidate: &'static Candidate,
     sets: Sets,
@@ -116,14 +122,26 @@ struct Encoding {
 impl Transcoder {
     /// Finds the best encoder that works here.
     pub fn new(options: TranscodeOptions) -> Result<Self, NoEncoder> {
-        let choice = CANDIDATES.iter().position(|candidate| candidate.works(options.encoders));
-        let choice = choice.ok_or(NoEncoder)?;
-        Ok(Self { options, choice, source: None, out: VecDeque::new() })
+        Self::choosing(options, &CANDIDATES)
+    }
+
+    fn choosing(
+        options: TranscodeOptions,
+        candidates: &'static [Candidate],
+    ) -> Result<Self, NoEncoder> {
+        let mut choice = Choice::new(options.encoders, options.without.clone());
+        let candidate = choice.next(candidates, Candidate::try_out).ok_or(NoEncoder)?;
+        Ok(Self { options, candidates, choice, candidate, source: None, out: VecDeque::new() })
     }
 
     /// What it encodes with, as FFmpeg names it.
     pub fn encoder(&self) -> &'static str {
-        CANDIDATES[self.choice].name
+        self.candidate.name
+    }
+
+    /// The next encoder that should be left alone from now on: it hung, or failed at work.
+    pub fn take_failed(&mut self) -> Option<&'static str> {
+        self.choice.take_failed()
     }
 
     /// A run begins: its first picture is a keyframe.
@@ -201,13 +219,44 @@ impl Transcoder {
         if source.encoding.as_ref().is_none_or(|encoding| encoding.shape != shape) {
             // Whatever the cadence says: a new encoder begins with a keyframe.
             source.scaling = None;
-            source.encoding = Some(open(&mut self.choice, shape, self.options.threads)?);
+            source.encoding = None;
+            let encoding = self.open(shape)?;
+            let Some(source) = &mut self.source else { return Ok(()) };
+            source.encoding = Some(encoding);
         }
-        let Some(encoding) = &mut source.encoding else { return Ok(()) };
-        let mut fitted = fit(&mut source.scaling, frame, encoding)?;
+        let Some(Source { scaling, encoding: held, .. }) = &mut self.source else { return Ok(()) };
+        let Some(encoding) = held else { return Ok(()) };
+        let mut fitted = fit(scaling, frame, encoding)?;
         fitted.set_pts(Some(coded.pts.0));
         fitted.set_kind(kind);
-        encoding.encode(&fitted, coded, &mut self.out)
+        if let Err(error) = encoding.encode(&fitted, coded, &mut self.out) {
+            // The next picture is the first one of the next encoder; what this one held is lost.
+            *held = None;
+            self.choice.failed(self.candidate);
+            self.give_way(error)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the encoder for pictures of that shape, or the next one that takes them.
+    fn open(&mut self, shape: Shape) -> Result<Encoding, TranscodeError> {
+        loop {
+            match (self.candidate.open)(self.candidate, &shape, self.options.threads) {
+                Ok(encoder) => {
+                    let (sets, held) = (Sets::default(), VecDeque::new());
+                    let candidate = self.candidate;
+                    return Ok(Encoding { encoder, shape, candidate, sets, told: None, held });
+                }
+                Err(error) => self.give_way(error)?,
+            }
+        }
+    }
+
+    fn give_way(&mut self, why: ffmpeg::Error) -> Result<(), TranscodeError> {
+        let next = self.choice.next(self.candidates, Candidate::try_out);
+        let why = || TranscodeError::Encode { why: format!("{}: {why}", self.candidate.name) };
+        self.candidate = next.ok_or_else(why)?;
+        Ok(())
     }
 }
 
@@ -263,22 +312,6 @@ fn decoder(
     demuxer.decoder(video.ok_or(ffmpeg::Error::StreamNotFound)?.index, options.threads)
 }
 
-/// The first candidate from `choice` on that opens for pictures of that shape; it is the choice from then on.
-fn open(choice: &mut usize, shape: Shape, threads: usize) -> Result<Encoding, TranscodeError> {
-    let mut why = "no encoder".to_owned();
-    for (at, candidate) in CANDIDATES.iter().enumerate().skip(*choice) {
-        match candidate.open(&shape, threads) {
-            Ok(encoder) => {
-                *choice = at;
-                let (sets, held) = (Sets::default(), VecDeque::new());
-                return Ok(Encoding { encoder, shape, candidate, sets, told: None, held });
-            }
-            Err(error) => why = format!("{}: {error}", candidate.name),
-        }
-    }
-    Err(TranscodeError::Encode { why })
-}
-
 /// The picture in the size and the format that the encoder takes.
 fn fit(
     scaling: &mut Option<Scaling>,
@@ -310,15 +343,10 @@ impl Encoding {
         frame: &Frame,
         coded: CodedPicture,
         out: &mut VecDeque<Transcoded>,
-    ) -> Result<(), TranscodeError> {
-        let failed = |error: ffmpeg::Error| TranscodeError::Encode { why: error.to_string() };
+    ) -> Result<(), ffmpeg::Error> {
         hold(&mut self.held, coded);
-        self.encoder.send_frame(frame).map_err(failed)?;
-        loop {
-            let mut packet = ffmpeg::Packet::empty();
-            if self.encoder.receive_packet(&mut packet).is_err() {
-                return Ok(());
-            }
+        self.encoder.send(frame)?;
+        while let Some(packet) = self.encoder.receive()? {
             let coded = packet.pts().and_then(|pts| take(&mut self.held, pts));
             if let (Some(coded), Some(data)) = (coded, packet.data()) {
                 // Without B-frames a picture is decoded when it is shown.
@@ -327,6 +355,7 @@ impl Encoding {
                 self.packet(coded, &Bytes::copy_from_slice(data), out);
             }
         }
+        if self.held.len() > MAX_SWALLOWED { Err(ffmpeg::Error::Unknown) } else { Ok(()) }
     }
 
     /// Parameter sets leave the picture; others than before begin a run.

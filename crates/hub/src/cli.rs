@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::rungs::Encoders;
+
 /// `tarsierd`
 #[derive(Debug, Parser)]
 #[command(name = "tarsierd", version, about = "Tarsier's hub: records cameras without a window.", long_about = None)]
@@ -43,6 +45,9 @@ pub(crate) struct Serve {
     /// Folder of tarsier-recorder and tarsier-transcoder, if they are not beside this program.
     #[arg(long, value_name = "DIR", env = "TARSIER_PROGRAMS")]
     pub(crate) programs: Option<PathBuf>,
+    /// What converts pictures for viewers: hardware where it works, or the processor alone.
+    #[arg(long, value_enum, default_value_t, env = "TARSIER_ENCODERS")]
+    pub(crate) encoders: Encoders,
 }
 
 /// Where other programs get live streams.

@@ -12,7 +12,7 @@ mod child;
 pub(crate) mod opus;
 mod tries;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,7 +28,8 @@ use tokio::task::JoinHandle;
 
 use self::beside::Beside;
 use self::child::{End, Input, Output, Transcoder, Work};
-use self::tries::{Encoders, Tries};
+use self::tries::Tries;
+pub(crate) use self::tries::{Encoders, is_hardware};
 use crate::hub::Hub;
 use crate::words;
 
@@ -36,6 +37,9 @@ use crate::words;
 const LEAST_CORES: usize = 2;
 /// What a core has: one large picture, or four small ones (guess: encoding goes by the pixel, decoding 4K is the exception).
 const WEIGHTS_A_CORE: usize = 4;
+/// Hardware whose transcoder takes nothing for so long hangs (guess: a picture takes it some milliseconds, and more than two
+/// seconds of pictures are read ahead).
+const HANGS: Duration = Duration::from_secs(10);
 /// A source that is gone while its camera is not: another one may be there.
 const SOURCE_GONE: Duration = Duration::from_secs(1);
 
@@ -57,6 +61,8 @@ pub(crate) struct Rungs {
     places: Semaphore,
     /// Which encoder each transcoder that is at work uses, as FFmpeg names it.
     working: Mutex<BTreeMap<RungId, String>>,
+    /// Hardware that hung or failed at work: it is left alone for as long as the hub runs.
+    failed: Mutex<BTreeSet<String>>,
 }
 
 impl Rungs {
@@ -64,7 +70,12 @@ impl Rungs {
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let weights = cores.max(LEAST_CORES) * WEIGHTS_A_CORE;
-        Self { places: Semaphore::new(weights), working: Mutex::default() }
+        let (working, failed) = (Mutex::default(), Mutex::default());
+        Self { places: Semaphore::new(weights), working, failed }
+    }
+
+    fn failed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All transcoders that are at work now.
@@ -154,7 +165,8 @@ async fn notice(hub: &Hub, id: &RungId, problem: Problem) {
 async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
     let (camera, rung) = id;
     let source = source(hub, camera, *rung);
-    let work = Work::Pictures(*rung, encoders);
+    let without = hub.rungs.failed().iter().cloned().collect();
+    let work = Work::Pictures(*rung, hub.programs.encoders.and(encoders), without);
     let mut transcoder = match Transcoder::start(&hub.programs.transcoder, work) {
         Ok(transcoder) => transcoder,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -176,9 +188,21 @@ async fn transcode(hub: &Hub, id: &RungId, encoders: Encoders) -> Stop {
         }
     };
     match stopped {
-        Some(why) => Stop::Source(why),
+        Some(Fed::Ended(why)) => Stop::Source(why),
+        // It is killed, for nobody holds it any more.
+        Some(Fed::Hangs(encoder)) => {
+            Stop::Transcoder(End::Failed(format!("{encoder} takes no more pictures")))
+        }
         None => Stop::Transcoder(transcoder.end().await),
     }
+}
+
+/// Why a transcoder is not fed any longer.
+enum Fed {
+    /// There is nothing more to feed it with.
+    Ended(Problem),
+    /// It takes nothing, and encodes with this hardware.
+    Hangs(String),
 }
 
 fn source(hub: &Hub, camera: &CameraId, rung: Rung) -> StreamKind {
@@ -196,14 +220,14 @@ pub(crate) fn sub_height(hub: &Hub, camera: &CameraId) -> Option<u16> {
     sub.filter(|_| has_sub).and_then(|sub| sub.video).map(|video| video.height)
 }
 
-/// Until the source ends (why), or the transcoder takes nothing any more.
+/// Until the source ends or the transcoder hangs, or none if it has ended.
 async fn feed(
     hub: &Hub,
     id: &RungId,
     beside: &Mutex<Beside>,
     watch: &mut Watch<Problem>,
     input: &mut Input,
-) -> Option<Problem> {
+) -> Option<Fed> {
     loop {
         let sent = match watch.next().await {
             Next::Init(parameters) => {
@@ -214,7 +238,20 @@ async fn feed(
                 input.send(&ToTranscoder::Parameters(parameters.video.clone()), &[]).await
             }
             Next::Unit { unit, .. } if unit.unit.track == Track::Video => {
-                input.send(&ToTranscoder::Picture(coded(&unit)), &unit.unit.data).await
+                let picture = ToTranscoder::Picture(coded(&unit));
+                let sending = input.send(&picture, &unit.unit.data);
+                tokio::pin!(sending);
+                loop {
+                    if let Ok(sent) = tokio::time::timeout(HANGS, &mut sending).await {
+                        break sent;
+                    }
+                    // Who encodes on a busy processor is waited for.
+                    let encoder = hub.rungs.working().get(id).cloned();
+                    if let Some(encoder) = encoder.filter(|encoder| is_hardware(encoder)) {
+                        hub.rungs.failed().insert(encoder.clone());
+                        return Some(Fed::Hangs(encoder));
+                    }
+                }
             }
             Next::Unit { unit, .. } => {
                 let sound = locked(beside).sound(LiveUnit::clone(&unit));
@@ -229,7 +266,7 @@ async fn feed(
                 notice(hub, id, why).await;
                 Ok(())
             }
-            Next::Ended(why) => return Some(why),
+            Next::Ended(why) => return Some(Fed::Ended(why)),
         };
         if sent.is_err() {
             return None;
@@ -270,6 +307,10 @@ async fn take(
                 for sound in sounds {
                     give(hub, id, LiveInput::Unit(sound)).await;
                 }
+            }
+            FromTranscoder::EncoderFailed(encoder) => {
+                tracing::warn!(camera = %id.0, encoder, "an encoder hung or failed and is left alone");
+                hub.rungs.failed().insert(encoder);
             }
             FromTranscoder::Sound(_) => {}
         }

@@ -60,7 +60,7 @@ pub(crate) async fn run(serve: Serve) -> Result<()> {
     let data = DataDir::open(&serve.data_dir, clock.utc().0)?;
     let _logging = logs::start(&data.logs()).context("cannot begin to log")?;
     raise_file_limit();
-    let programs = ChildPrograms::find(serve.programs.as_deref())?;
+    let programs = ChildPrograms::find(serve.programs.as_deref(), serve.encoders)?;
     let ui = Ui::find(serve.ui.as_deref());
     let listener = TcpListener::bind(serve.listen).await.with_context(|| {
         format!(

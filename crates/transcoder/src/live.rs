@@ -28,11 +28,16 @@ pub(crate) enum Ended {
 }
 
 /// Runs until standard input ends.
-pub(crate) fn run(max_height: u32, encoders: Encoders) -> anyhow::Result<Ended> {
+pub(crate) fn run(
+    max_height: u32,
+    encoders: Encoders,
+    without: Vec<String>,
+) -> anyhow::Result<Ended> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     // Recorders keep the other half.
     let threads = (cores / 2).max(1);
-    let options = TranscodeOptions { max_height, threads, encoders, clock: SystemClock::start() };
+    let clock = SystemClock::start();
+    let options = TranscodeOptions { max_height, threads, encoders, without, clock };
     let mut transcoder = match Transcoder::new(options) {
         Ok(transcoder) => transcoder,
         Err(none) => return Ok(Ended::NoEncoder(none)),
@@ -57,6 +62,7 @@ fn code(
 ) -> anyhow::Result<()> {
     let mut encoder = transcoder.encoder();
     put(out, &FromTranscoder::Encoder(encoder.to_owned()), &[])?;
+    tell_failed(transcoder, out)?;
     for (message, payload) in messages {
         match message {
             ToTranscoder::Parameters(parameters) => transcoder.begin(parameters),
@@ -68,6 +74,7 @@ fn code(
         if transcoder.encoder() != encoder {
             encoder = transcoder.encoder();
             put(out, &FromTranscoder::Encoder(encoder.to_owned()), &[])?;
+            tell_failed(transcoder, out)?;
         }
         while let Some(transcoded) = transcoder.poll() {
             match transcoded {
@@ -79,6 +86,13 @@ fn code(
                 }
             }
         }
+    }
+    Ok(())
+}
+
+fn tell_failed(transcoder: &mut Transcoder, out: &mut impl Write) -> anyhow::Result<()> {
+    while let Some(failed) = transcoder.take_failed() {
+        put(out, &FromTranscoder::EncoderFailed(failed.to_owned()), &[])?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! standard input, one picture on standard output. It never takes longer than [`DEADLINE`]: whoever started it can wait
 //! for its end.
 //!
-//! `tarsier-transcoder live --max-height N [--software]`: see [`live`]. `tarsier-transcoder sound`: see [`sound`].
+//! `tarsier-transcoder live --max-height N [--software] [--without ENCODER]`: see [`live`]. `tarsier-transcoder sound`: see [`sound`].
 //!
 //! Nothing is read or written beside standard input and output, and everybody else goes first.
 
@@ -65,6 +65,9 @@ enum Command {
         /// Leave hardware alone.
         #[arg(long)]
         software: bool,
+        /// Leave this encoder alone, if it is hardware; may be given more than once.
+        #[arg(long, value_name = "ENCODER")]
+        without: Vec<String>,
     },
     /// Coded sound on standard input, the same as Opus on standard output, until standard input ends.
     Sound,
@@ -93,9 +96,9 @@ fn main() {
             let request = StillRequest { at, max_width, format, timeout: DEADLINE };
             still_in_time(request).map(|()| ExitCode::Done)
         }
-        Command::Live { max_height, software } => {
+        Command::Live { max_height, software, without } => {
             let encoders = if software { Encoders::Software } else { Encoders::Any };
-            live::run(max_height, encoders).map(|ended| match ended {
+            live::run(max_height, encoders, without).map(|ended| match ended {
                 live::Ended::Done => ExitCode::Done,
                 live::Ended::NoEncoder(none) => {
                     tell(&none);

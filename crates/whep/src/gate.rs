@@ -25,8 +25,8 @@ use tokio::task::JoinHandle;
 use crate::batch::Batch;
 use crate::follow::Follow;
 use crate::fragment::Fragment;
-use crate::judge::{Order, Refusal, payload};
-use crate::offer::{H264Payload, OfferError, SoundPayloads, h264_payloads, sound_payloads};
+use crate::judge::{Order, Payload, Refusal, Shown, answered, payload};
+use crate::offer::{OfferError, SoundPayloads, VideoPayloads, sound_payloads, video_payloads};
 use crate::peer::{Peer, PeerOptions, Reports};
 use crate::place::{Ours, Over, Place};
 use crate::session::{Hearing, Mail, Sending, Session, Show, instant};
@@ -187,12 +187,14 @@ impl Whep {
     {
         let Request { stream, auto, sub_height, offer, must_end } = request;
         let live = feeds.live;
-        let offered = h264_payloads(offer)?;
+        let offered = video_payloads(offer)?;
         if !self.gate.table().has_room() {
             return Err(OpenError::Full);
         }
         let mut choose = auto.map(|start| Chooser::new(self.gate.clock.mono(), start));
         let (shown, payload, audio) = self.first(live, (stream, &mut choose), &offered).await?;
+        let may_be = if choose.is_some() { Shown::Several } else { Shown::One };
+        let payloads = answered(&offered, payload, may_be);
         let takes = sound_payloads(offer);
         let (sound, hearing) = if takes == SoundPayloads::default() {
             (takes, None)
@@ -201,7 +203,7 @@ impl Whep {
         };
         let (peer, answer, ufrag) = Peer::answer(PeerOptions {
             offer,
-            payload,
+            pictures: payloads.clone(),
             sound,
             certificate: self.gate.certificate.clone(),
             ours: self.gate.ours,
@@ -222,7 +224,7 @@ impl Whep {
             clock: self.gate.clock.clone(),
             gate: self.gate.clone(),
             peer,
-            payload,
+            payloads,
             inbox,
             must_end,
             show: Show::default(),
@@ -268,8 +270,8 @@ impl Whep {
         &self,
         live: &Live<N>,
         (stream, choose): (&StreamId, &mut Option<Chooser>),
-        offered: &[H264Payload],
-    ) -> Result<(StreamId, H264Payload, Option<AudioParameters>), OpenError<N>>
+        offered: &VideoPayloads,
+    ) -> Result<(StreamId, Payload, Option<AudioParameters>), OpenError<N>>
     where
         N: Clone + PartialEq + Send + Sync + 'static,
     {

@@ -1,17 +1,17 @@
 //! Brain: whether a stream can be shown by a viewer over WebRTC, and by which payload of his.
 //!
-//! WebRTC has no decoding times, so pictures must be sent in the order in which they are shown. H.264 alone is what
-//! browsers and cameras have in common. What does not belong here: sentences for people.
+//! WebRTC has no decoding times, so pictures must be sent in the order in which they are shown. H.264 is taken by every
+//! browser, H.265 by those whose hardware decodes it. What does not belong here: sentences for people.
 
 use tarsier_types::{AccessUnit, Codec, VideoParameters};
 
-use crate::offer::H264Payload;
+use crate::offer::{H264Payload, H265Payload, VideoPayloads};
 use crate::picture::Sets;
 
 /// Why this stream does not go over WebRTC to this viewer; by Media Source Extensions it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is coded in another way than H.264.
+    /// It is coded in a way that this viewer does not take, or nobody does.
     Codec {
         /// `hvc1.1.6.L93.B0`
         rfc6381: String,
@@ -24,19 +24,123 @@ pub enum Refusal {
     ParameterSets,
 }
 
-/// The payload to send by.
-pub fn payload(video: &VideoParameters, offered: &[H264Payload]) -> Result<H264Payload, Refusal> {
-    if video.codec != Codec::H264 {
-        return Err(Refusal::Codec { rfc6381: video.rfc6381.clone() });
+/// By what pictures are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    H264(H264Payload),
+    H265(H265Payload),
+}
+
+impl Payload {
+    /// The number in the RTP header.
+    pub(crate) const fn payload_type(self) -> u8 {
+        match self {
+            Self::H264(payload) => payload.payload_type,
+            Self::H265(payload) => payload.payload_type,
+        }
     }
-    let sets = Sets::of(video).ok_or(Refusal::ParameterSets)?;
-    // Decoders go by the parameter sets in the stream and not by the profile that was agreed on, so whatever the
-    // camera's profile is called, the nearest offered one will do: the same, else the richest.
+}
+
+/// What a viewer may be shown in one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// One stream.
+    One,
+    /// One after the other, as his connection allows: a camera's two streams need not be coded alike.
+    Several,
+}
+
+/// The payload to send by.
+pub(crate) fn payload(
+    video: &VideoParameters,
+    offered: &VideoPayloads,
+) -> Result<Payload, Refusal> {
+    let other = || Refusal::Codec { rfc6381: video.rfc6381.clone() };
+    match video.codec {
+        Codec::H264 => {
+            let sets = Sets::of(video).ok_or(Refusal::ParameterSets)?;
+            let payload = h264(sets.profile_idc(), &offered.h264);
+            payload.map(Payload::H264).ok_or(Refusal::NoH264InOffer)
+        }
+        Codec::Hevc => {
+            let wanted = ProfileTierLevel::parse(&video.rfc6381).ok_or_else(other)?;
+            let payload = h265(wanted, &offered.h265).ok_or_else(other)?;
+            Sets::of(video).ok_or(Refusal::ParameterSets)?;
+            Ok(Payload::H265(payload))
+        }
+        _ => Err(other()),
+    }
+}
+
+/// What the answer names: the payload that was chosen, and one of the other coding where that may be shown later.
+pub(crate) fn answered(offered: &VideoPayloads, chosen: Payload, shown: Shown) -> VideoPayloads {
+    let is_several = shown == Shown::Several;
+    let (h264, h265) = match chosen {
+        Payload::H264(chosen) => {
+            (Some(chosen), h265(ProfileTierLevel::MAIN, &offered.h265).filter(|_| is_several))
+        }
+        Payload::H265(chosen) => {
+            (h264(HIGH_PROFILE, &offered.h264).filter(|_| is_several), Some(chosen))
+        }
+    };
+    VideoPayloads { h264: h264.into_iter().collect(), h265: h265.into_iter().collect() }
+}
+
+/// `profile_idc` of H.264 High.
+const HIGH_PROFILE: u32 = 100;
+
+/// Decoders go by the parameter sets in the stream and not by the profile that was agreed on, so whatever the camera's
+/// profile is called, the nearest offered one will do: the same, else the richest.
+fn h264(profile_idc: u32, offered: &[H264Payload]) -> Option<H264Payload> {
     let nearest = |payload: &&H264Payload| {
         let profile = payload.profile_idc();
-        (profile == sets.profile_idc(), profile)
+        (profile == profile_idc, profile)
     };
-    offered.iter().max_by_key(nearest).copied().ok_or(Refusal::NoH264InOffer)
+    offered.iter().max_by_key(nearest).copied()
+}
+
+/// Here the profile counts: who decodes Main alone shows nothing of ten bits. Tier and level do not: Safari offers level 3.1
+/// and shows 4K, so they only tell which of two is the nearer.
+fn h265(wanted: ProfileTierLevel, offered: &[H265Payload]) -> Option<H265Payload> {
+    let decodes = |payload: &&H265Payload| {
+        let flag = 1_u32.checked_shl(payload.profile_id.into()).unwrap_or(0);
+        payload.profile_id == wanted.profile || wanted.compatible & flag != 0
+    };
+    let nearest = |payload: &&H265Payload| {
+        (
+            payload.profile_id == wanted.profile,
+            payload.tier_flag == wanted.tier,
+            payload.level_id >= wanted.level,
+            payload.level_id,
+        )
+    };
+    offered.iter().filter(decodes).max_by_key(nearest).copied()
+}
+
+/// What a decoder of H.265 must be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ProfileTierLevel {
+    profile: u8,
+    /// Which other profiles' decoders can do it as well: bit n for profile n.
+    compatible: u32,
+    tier: u8,
+    level: u8,
+}
+
+impl ProfileTierLevel {
+    /// Main, main tier, level 3.1.
+    const MAIN: Self = Self { profile: 1, compatible: 0b110, tier: 0, level: 93 };
+
+    /// From `hvc1.1.6.L93.B0` (ISO/IEC 14496-15 annex E.3): profile, compatibility flags backwards, tier and level.
+    fn parse(rfc6381: &str) -> Option<Self> {
+        let mut parts = rfc6381.split('.').skip(1);
+        let profile = parts.next()?.trim_start_matches(['A', 'B', 'C']).parse().ok()?;
+        let compatible = u32::from_str_radix(parts.next()?, 16).ok()?;
+        let level = parts.next()?;
+        let tier = u8::from(level.starts_with('H'));
+        let level = level.get(1..)?.parse().ok()?;
+        Some(Self { profile, compatible, tier, level })
+    }
 }
 
 /// Notices pictures that are not shown in the order in which they come.
@@ -65,12 +169,13 @@ mod tests {
     use tarsier_types::{Dts, Pts, Ticks, Track, UtcMs};
 
     use super::*;
-    use crate::offer::fixtures::CHROMIUM;
-    use crate::offer::h264_payloads;
-    use crate::picture::fixtures::video;
+    use crate::offer::fixtures::{CHROME_H265, CHROMIUM, with_payloads};
+    use crate::offer::video_payloads;
+    use crate::picture::fixtures::{hevc, video};
 
     fn chosen(profile: u8) -> u8 {
-        payload(&video(profile), &h264_payloads(CHROMIUM).unwrap()).unwrap().payload_type
+        let offered = video_payloads(CHROMIUM).unwrap();
+        payload(&video(profile), &offered).unwrap().payload_type()
     }
 
     #[test]
@@ -79,26 +184,71 @@ mod tests {
         assert_eq!(chosen(77), 39, "main");
         assert_eq!(chosen(100), 109, "high");
         assert_eq!(chosen(88), 109, "extended is not offered: the richest is");
-        let only_baseline = &h264_payloads(CHROMIUM).unwrap()[..1];
-        let main = payload(&video(77), only_baseline).unwrap();
-        assert_eq!(main.payload_type, 103, "what is offered beats what is named");
+        let mut only_baseline = video_payloads(CHROMIUM).unwrap();
+        only_baseline.h264.truncate(1);
+        let main = payload(&video(77), &only_baseline).unwrap();
+        assert_eq!(main.payload_type(), 103, "what is offered beats what is named");
     }
 
     #[test]
-    fn another_codec_is_refused_by_name() {
-        let hevc = VideoParameters {
-            codec: Codec::Hevc,
-            rfc6381: "hvc1.1.6.L93.B0".to_owned(),
-            ..video(77)
+    fn h265_goes_to_who_decodes_its_profile() {
+        let chrome = video_payloads(&with_payloads(CHROMIUM, CHROME_H265)).unwrap();
+        let offer = |lines: &str| {
+            let lines = format!("a=rtpmap:49 H265/90000\r\n{lines}");
+            video_payloads(&with_payloads(CHROMIUM, &lines)).unwrap()
         };
-        let offered = h264_payloads(CHROMIUM).unwrap();
+        let (safari, main_10) = (offer(""), offer("a=fmtp:49 profile-id=2;level-id=180\r\n"));
+        let two_levels =
+            offer("a=fmtp:49 level-id=93\r\na=rtpmap:51 H265/90000\r\na=fmtp:51 level-id=153\r\n");
+        for (rfc6381, offered, wanted, why) in [
+            ("hvc1.1.6.L93.B0", &chrome, Some(49), "Main"),
+            ("hvc1.2.4.L120.B0", &chrome, Some(51), "Main 10"),
+            ("hvc1.1.6.L153.B0", &safari, Some(49), "it shows more than it offers"),
+            ("hvc1.1.6.H150.B0", &safari, Some(49), "a tier is a matter of bit rate"),
+            ("hvc1.1.6.L120.B0", &two_levels, Some(51), "the level that is enough"),
+            ("hvc1.1.6.L93.B0", &main_10, Some(49), "a decoder of Main 10 decodes Main"),
+            ("hvc1.2.4.L93.B0", &safari, None, "a decoder of Main does not decode Main 10"),
+            ("hvc1.4.10.L93.B0", &chrome, None, "4:2:2"),
+            ("hvc1", &chrome, None, "nothing is known of it"),
+        ] {
+            let told = payload(&hevc(rfc6381), offered);
+            let told = told.map(Payload::payload_type).ok();
+            assert_eq!(told, wanted, "{rfc6381}: {why}");
+        }
+    }
+
+    #[test]
+    fn who_is_shown_one_stream_is_answered_by_its_coding_alone() {
+        let offered = video_payloads(&with_payloads(CHROMIUM, CHROME_H265)).unwrap();
+        let numbers = |video: &VideoParameters, shown| {
+            let kept = answered(&offered, payload(video, &offered).unwrap(), shown);
+            let h264 = kept.h264.iter().map(|payload| payload.payload_type);
+            h264.chain(kept.h265.iter().map(|payload| payload.payload_type)).collect::<Vec<_>>()
+        };
+        let hevc = hevc("hvc1.2.4.L120.B0");
+        assert_eq!(numbers(&video(77), Shown::One), [39]);
+        assert_eq!(numbers(&hevc, Shown::One), [51]);
+        assert_eq!(numbers(&video(77), Shown::Several), [39, 49]);
+        assert_eq!(numbers(&hevc, Shown::Several), [109, 51]);
+        let no_h265 = VideoPayloads { h265: Vec::new(), ..offered.clone() };
+        let chosen = payload(&video(77), &no_h265).unwrap();
+        assert_eq!(answered(&no_h265, chosen, Shown::Several).h265, [], "what is not offered");
+    }
+
+    #[test]
+    fn what_is_not_offered_is_refused_by_name() {
+        let offered = video_payloads(CHROMIUM).unwrap();
+        let hevc = hevc("hvc1.1.6.L93.B0");
         assert_eq!(
             payload(&hevc, &offered),
             Err(Refusal::Codec { rfc6381: "hvc1.1.6.L93.B0".to_owned() })
         );
-        assert_eq!(payload(&video(77), &[]), Err(Refusal::NoH264InOffer));
+        let none = VideoPayloads::default();
+        assert_eq!(payload(&video(77), &none), Err(Refusal::NoH264InOffer));
         let bare = VideoParameters { sample_entry: Bytes::new(), ..video(77) };
         assert_eq!(payload(&bare, &offered), Err(Refusal::ParameterSets));
+        let mjpeg = VideoParameters { codec: Codec::Mjpeg, ..video(77) };
+        assert!(matches!(payload(&mjpeg, &offered), Err(Refusal::Codec { .. })));
     }
 
     /// The presentation times of pictures in sending order; whether each keeps the order.

@@ -1,5 +1,5 @@
-//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 is taken, and
-//! sound.
+//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 and H.265 are
+//! taken, and sound.
 //!
 //! What does not belong here: choosing among them ([`crate::judge`]).
 
@@ -24,6 +24,30 @@ impl H264Payload {
     }
 }
 
+/// A payload type for H.265 (RFC 7798 section 7.1), the whole of it in one RTP stream (`tx-mode=SRST`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct H265Payload {
+    /// The number in the RTP header.
+    pub payload_type: u8,
+    /// The payload type of its retransmissions (RFC 4588).
+    pub rtx: Option<u8>,
+    /// `general_profile_idc`: 1 is Main, 2 is Main 10.
+    pub profile_id: u8,
+    /// `general_tier_flag`: 1 is the high one.
+    pub tier_flag: u8,
+    /// Thirty times the level.
+    pub level_id: u8,
+}
+
+/// The payload types by which a viewer takes pictures, as they are offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VideoPayloads {
+    /// Of H.264.
+    pub h264: Vec<H264Payload>,
+    /// Of H.265.
+    pub h265: Vec<H265Payload>,
+}
+
 /// What is wrong with an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
@@ -38,6 +62,10 @@ pub enum OfferError {
 /// What RFC 6184 section 8.1 says of a payload that names no profile: baseline, level 1. Browsers mean 3.1.
 const UNNAMED_PROFILE: u32 = 0x0042_001f;
 
+/// What RFC 7798 section 7.1 says of a payload that does not name them: Main, main tier, level 3.1. Older Safari names
+/// none.
+const UNNAMED_PTL: [u8; 3] = [1, 0, 93];
+
 /// The payload types by which a viewer takes sound: Opus (RFC 7587), and G.711 of one channel (RFC 3551).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SoundPayloads {
@@ -49,8 +77,8 @@ pub struct SoundPayloads {
     pub a_law: Option<u8>,
 }
 
-/// The H.264 payloads of the first video section that wants to receive.
-pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
+/// How the first video section that wants to receive takes pictures.
+pub fn video_payloads(offer: &str) -> Result<VideoPayloads, OfferError> {
     if !offer.starts_with("v=0") {
         return Err(OfferError::NoSdp);
     }
@@ -66,21 +94,38 @@ pub fn h264_payloads(offer: &str) -> Result<Vec<H264Payload>, OfferError> {
             .filter(|(_, codec)| codec.to_ascii_lowercase().starts_with("rtx/"))
             .find_map(|(number, _)| repairs(*number))
     };
-    Ok(maps
-        .iter()
-        .filter(|(_, codec)| codec.eq_ignore_ascii_case("H264/90000"))
-        .filter_map(|(number, _)| {
-            let parameters = format(*number).unwrap_or_default();
-            let named = parameter(parameters, "profile-level-id")
-                .map(|value| u32::from_str_radix(value, 16));
-            (parameter(parameters, "packetization-mode") == Some("1")).then_some(())?;
-            Some(H264Payload {
-                payload_type: *number,
-                rtx: rtx_of(*number),
-                profile_level_id: named.transpose().ok()?.unwrap_or(UNNAMED_PROFILE),
-            })
+    let named = |name: &str| {
+        let is_it = |(_, codec): &&(u8, &str)| codec.eq_ignore_ascii_case(name);
+        let numbers = maps.iter().filter(is_it);
+        let numbers = numbers.map(|(number, _)| (*number, format(*number).unwrap_or_default()));
+        numbers.collect::<Vec<_>>()
+    };
+    let h264 = named("H264/90000").into_iter().filter_map(|(payload_type, parameters)| {
+        let profile =
+            parameter(parameters, "profile-level-id").map(|value| u32::from_str_radix(value, 16));
+        (parameter(parameters, "packetization-mode") == Some("1")).then_some(())?;
+        Some(H264Payload {
+            payload_type,
+            rtx: rtx_of(payload_type),
+            profile_level_id: profile.transpose().ok()?.unwrap_or(UNNAMED_PROFILE),
         })
-        .collect())
+    });
+    let h265 = named("H265/90000").into_iter().filter_map(|(payload_type, parameters)| {
+        matches!(parameter(parameters, "tx-mode"), None | Some("SRST")).then_some(())?;
+        let number = |name, unnamed| match parameter(parameters, name) {
+            Some(value) => value.parse::<u8>().ok(),
+            None => Some(unnamed),
+        };
+        let [profile, tier, level] = UNNAMED_PTL;
+        Some(H265Payload {
+            payload_type,
+            rtx: rtx_of(payload_type),
+            profile_id: number("profile-id", profile)?,
+            tier_flag: number("tier-flag", tier)?,
+            level_id: number("level-id", level)?,
+        })
+    });
+    Ok(VideoPayloads { h264: h264.collect(), h265: h265.collect() })
 }
 
 /// How the first audio section takes sound; none where there is no such section, or it does not want to receive.
@@ -155,6 +200,24 @@ a=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:11
 a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:9 G722/8000\r\n\
 a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
 
+    /// What Chrome 136 and newer puts before it where the graphics card decodes H.265, and how it is called in `m=`.
+    pub(crate) const CHROME_H265: &str = "a=rtpmap:49 H265/90000\r\na=rtcp-fb:49 nack pli\r\n\
+a=fmtp:49 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST\r\na=rtpmap:50 rtx/90000\r\na=fmtp:50 apt=49\r\n\
+a=rtpmap:51 H265/90000\r\na=rtcp-fb:51 nack pli\r\n\
+a=fmtp:51 level-id=180;profile-id=2;tier-flag=0;tx-mode=SRST\r\na=rtpmap:52 rtx/90000\r\na=fmtp:52 apt=51\r\n";
+
+    /// An offer with lines of payloads put behind its attributes.
+    pub(crate) fn with_payloads(offer: &str, lines: &str) -> String {
+        let numbers: String = (lines.lines())
+            .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split(' ').next())
+            .flat_map(|number| [" ", number])
+            .collect();
+        let section = offer.find("m=video ").unwrap();
+        let end = section + offer[section..].find("\r\n").unwrap();
+        let candidates = offer.find("a=candidate").unwrap_or(offer.len());
+        [&offer[..end], &numbers, &offer[end..candidates], lines, &offer[candidates..]].concat()
+    }
+
     /// All of a small offer.
     pub(crate) const WHOLE: &str = "v=0\r\no=- 46117317 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
 a=extmap-allow-mixed\r\nm=video 9 UDP/TLS/RTP/SAVPF 103 104\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
@@ -178,13 +241,43 @@ mod tests {
             profile_level_id,
         };
         assert_eq!(
-            h264_payloads(fixtures::CHROMIUM),
-            Ok(vec![
-                payload(103, Some(104), 0x0042_001f),
-                payload(39, Some(40), 0x004d_001f),
-                payload(109, None, 0x0064_001f),
-            ])
+            video_payloads(fixtures::CHROMIUM),
+            Ok(VideoPayloads {
+                h264: vec![
+                    payload(103, Some(104), 0x0042_001f),
+                    payload(39, Some(40), 0x004d_001f),
+                    payload(109, None, 0x0064_001f),
+                ],
+                h265: vec![],
+            })
         );
+    }
+
+    #[test]
+    fn h265_is_taken_as_browsers_and_gstreamer_write_it() {
+        let h265 = |lines: &str| {
+            let offer =
+                format!("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 49 50 51\r\na=recvonly\r\n{lines}");
+            let payloads = video_payloads(&offer).unwrap().h265;
+            let tuple = |of: &H265Payload| {
+                (of.payload_type, of.rtx, of.profile_id, of.tier_flag, of.level_id)
+            };
+            payloads.iter().map(tuple).collect::<Vec<_>>()
+        };
+        let chrome = [(49, Some(50), 1, 0, 180), (51, Some(52), 2, 0, 180)];
+        assert_eq!(h265(fixtures::CHROME_H265), chrome);
+        // Safari 18, and those before it.
+        let map = "a=rtpmap:49 H265/90000\r\n";
+        let safari =
+            format!("{map}a=fmtp:49 level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST\r\n");
+        assert_eq!(h265(&safari), [(49, None, 1, 0, 93)]);
+        assert_eq!(h265(map), [(49, None, 1, 0, 93)], "Safari 17 and GStreamer 1.22 name nothing");
+        let spaced = format!("{map}a=fmtp:49 profile-id=2; tier-flag=1; level-id=153\r\n");
+        assert_eq!(h265(&spaced), [(49, None, 2, 1, 153)]);
+        for bad in ["tx-mode=MRST", "tx-mode=MRMT", "profile-id=main", "level-id=999"] {
+            assert_eq!(h265(&format!("{map}a=fmtp:49 {bad}\r\n")), [], "{bad}");
+        }
+        assert_eq!(h265("a=rtpmap:49 H265/180000\r\n"), [], "no clock of pictures");
     }
 
     #[test]
@@ -193,8 +286,8 @@ mod tests {
         let all = SoundPayloads { opus: Some(111), mu_law: Some(0), a_law: Some(8) };
         assert_eq!(sound_payloads(&offer), all);
         assert_eq!(
-            h264_payloads(&offer),
-            h264_payloads(fixtures::CHROMIUM),
+            video_payloads(&offer),
+            video_payloads(fixtures::CHROMIUM),
             "one beside the other"
         );
         assert_eq!(sound_payloads(fixtures::CHROMIUM), SoundPayloads::default());
@@ -207,12 +300,12 @@ mod tests {
 
     #[test]
     fn an_offer_without_a_place_for_pictures_is_refused() {
-        assert_eq!(h264_payloads(""), Err(OfferError::NoSdp));
-        assert_eq!(h264_payloads("{\"sdp\":\"v=0\"}"), Err(OfferError::NoSdp));
+        assert_eq!(video_payloads(""), Err(OfferError::NoSdp));
+        assert_eq!(video_payloads("{\"sdp\":\"v=0\"}"), Err(OfferError::NoSdp));
         let audio = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=recvonly\r\n";
-        assert_eq!(h264_payloads(audio), Err(OfferError::NoVideo));
+        assert_eq!(video_payloads(audio), Err(OfferError::NoVideo));
         let sends = fixtures::CHROMIUM.replace("a=recvonly", "a=sendonly");
-        assert_eq!(h264_payloads(&sends), Err(OfferError::NoVideo), "it would publish");
+        assert_eq!(video_payloads(&sends), Err(OfferError::NoVideo), "it would publish");
     }
 
     #[test]
@@ -224,13 +317,17 @@ mod tests {
             many("a=rtpmap:104 rtx/90000\r\n"),
             many("a=fmtp:9 x\r\n")
         );
-        assert_eq!(h264_payloads(&offer).unwrap().len(), 1, "a thousand times a thousand looks");
+        assert_eq!(
+            video_payloads(&offer).unwrap().h264.len(),
+            1,
+            "a thousand times a thousand looks"
+        );
     }
 
     #[test]
     fn what_belongs_to_the_next_section_is_not_the_pictures() {
         let offer = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\na=rtpmap:96 VP8/90000\r\n\
             m=video 9 UDP/TLS/RTP/SAVPF 103\r\na=rtpmap:103 H264/90000\r\na=fmtp:103 packetization-mode=1\r\n";
-        assert_eq!(h264_payloads(offer), Ok(vec![]));
+        assert_eq!(video_payloads(offer), Ok(VideoPayloads::default()));
     }
 }

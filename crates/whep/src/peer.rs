@@ -15,7 +15,7 @@ use str0m::rtp::{Extension, RawPacket};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError};
 
 use crate::fragment::MAX_CANDIDATES;
-use crate::offer::{H264Payload, SoundPayloads};
+use crate::offer::{SoundPayloads, VideoPayloads};
 use crate::place::{Ours, Over, Place};
 use crate::sound::Packet;
 
@@ -46,7 +46,8 @@ pub(crate) enum Said {
 /// What makes a peer.
 pub(crate) struct PeerOptions<'a> {
     pub(crate) offer: &'a str,
-    pub(crate) payload: H264Payload,
+    /// By which pictures may be sent.
+    pub(crate) pictures: VideoPayloads,
     /// By which sound will be sent; where there are none, a place for it is refused.
     pub(crate) sound: SoundPayloads,
     pub(crate) certificate: DtlsCert,
@@ -86,7 +87,6 @@ impl Lane {
 pub(crate) struct Peer {
     rtc: Rtc,
     ours: Ours,
-    payload: Pt,
     pictures: Lane,
     sounds: Lane,
     has_connected: bool,
@@ -99,7 +99,7 @@ pub(crate) struct Peer {
 impl Peer {
     /// Answers an offer: the peer, its answer, and the name that STUN requests for it carry.
     pub(crate) fn answer(options: PeerOptions<'_>) -> Result<(Self, String, String), RtcError> {
-        let PeerOptions { offer, payload, sound, certificate, ours, now, reports } = options;
+        let PeerOptions { offer, pictures, sound, certificate, ours, now, reports } = options;
         let offer = SdpOffer::from_sdp_string(offer)?;
         // The viewer finds us and not the other way round: we have one address and answer to where requests come from.
         let mut config = Rtc::builder()
@@ -108,12 +108,15 @@ impl Peer {
             .enable_raw_packets(reports == Reports::Told)
             .clear_codecs()
             .set_extension(PLAYOUT_DELAY_ID, Extension::PlayoutDelay);
-        config.codec_config().add_h264(
-            payload.payload_type.into(),
-            payload.rtx.map(Into::into),
-            true,
-            payload.profile_level_id,
-        );
+        for of in &pictures.h264 {
+            let (number, rtx) = (of.payload_type.into(), of.rtx.map(Into::into));
+            config.codec_config().add_h264(number, rtx, true, of.profile_level_id);
+        }
+        for of in &pictures.h265 {
+            let (number, rtx) = (of.payload_type.into(), of.rtx.map(Into::into));
+            let (profile, tier, level) = (of.profile_id, of.tier_flag, of.level_id);
+            config.codec_config().add_h265(number, rtx, profile, tier, level);
+        }
         let (opus, telephone) = (Frequency::FORTY_EIGHT_KHZ, Frequency::EIGHT_KHZ);
         for (payload, codec, clock, channels) in [
             (sound.opus, Codec::Opus, opus, Some(2)),
@@ -131,11 +134,9 @@ impl Peer {
         }
         let answer = one_stream(&rtc.sdp_api().accept_offer(offer)?.to_sdp_string());
         let name = rtc.direct_api().local_ice_credentials().ufrag;
-        let payload = payload.payload_type.into();
         let peer = Self {
             rtc,
             ours,
-            payload,
             pictures: Lane::default(),
             sounds: Lane::default(),
             has_connected: false,
@@ -178,9 +179,10 @@ impl Peer {
         }
     }
 
-    /// A picture, in Annex B, and when it was by the wall clock.
+    /// A picture, in Annex B, by one of the payloads, and when it was by the wall clock.
     pub(crate) fn write(
         &mut self,
+        payload_type: u8,
         at: Instant,
         stamp: u64,
         picture: Vec<u8>,
@@ -191,7 +193,7 @@ impl Peer {
         // Shown as soon as it is decoded.
         let none = MediaTime::from_90khz(0);
         writer.playout_delay(none, none).write(
-            self.payload,
+            payload_type.into(),
             at,
             MediaTime::from_90khz(stamp),
             picture,
@@ -301,18 +303,27 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
-    use crate::offer::fixtures::{CHROMIUM_AUDIO, WHOLE as OFFER};
+    use crate::offer::fixtures::{CHROME_H265, CHROMIUM_AUDIO, WHOLE as OFFER, with_payloads};
+    use crate::offer::{H264Payload, H265Payload};
     use crate::session::instant;
 
     const OURS: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
 
     fn answered(offer: &str) -> Result<(Peer, String, String), RtcError> {
+        let h264 = H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f };
+        answered_by(offer, VideoPayloads { h264: vec![h264], h265: vec![] })
+    }
+
+    fn answered_by(
+        offer: &str,
+        pictures: VideoPayloads,
+    ) -> Result<(Peer, String, String), RtcError> {
         static CERTIFICATE: std::sync::OnceLock<DtlsCert> = std::sync::OnceLock::new();
         let made =
             || str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().unwrap();
         Peer::answer(PeerOptions {
             offer,
-            payload: H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f },
+            pictures,
             sound: crate::offer::sound_payloads(offer),
             certificate: CERTIFICATE.get_or_init(made).clone(),
             ours: Ours { udp: OURS.into(), tcp: OURS.into() },
@@ -415,6 +426,35 @@ mod tests {
     }
 
     #[test]
+    fn h265_is_answered_with_the_number_and_the_words_of_the_offer() {
+        let h265 = |payload_type, rtx, profile_id, level_id| H265Payload {
+            payload_type,
+            rtx,
+            profile_id,
+            tier_flag: 0,
+            level_id,
+        };
+        let main = "a=fmtp:49 profile-id=1;tier-flag=0;level-id=180";
+        let main_10 = "a=fmtp:51 profile-id=2;tier-flag=0;level-id=180";
+        let old_safari = "a=rtpmap:49 H265/90000\r\n";
+        for (lines, payload, fmtp) in [
+            (CHROME_H265, h265(49, Some(50), 1, 180), Some(main)),
+            (CHROME_H265, h265(51, Some(52), 2, 180), Some(main_10)),
+            (old_safari, h265(49, None, 1, 93), None),
+        ] {
+            let pictures = VideoPayloads { h264: vec![], h265: vec![payload] };
+            let number = payload.payload_type;
+            let (_, answer, _) = answered_by(&with_payloads(OFFER, lines), pictures).unwrap();
+            assert!(answer.contains(&format!("a=rtpmap:{number} H265/90000")), "{answer}");
+            assert!(!answer.contains("H264"), "it will not be sent: {answer}");
+            let told = answer.lines().find(|line| line.starts_with(&format!("a=fmtp:{number} ")));
+            assert_eq!(told, fmtp, "{answer}");
+            let repairs = answer.contains(&format!("apt={number}"));
+            assert_eq!(repairs, payload.rtx.is_some(), "{answer}");
+        }
+    }
+
+    #[test]
     fn sound_is_answered_with_what_will_be_sent_and_belongs_to_the_pictures() {
         let offer = OFFER.replace("BUNDLE 0", "BUNDLE 0 1");
         let ice: String = (offer.lines())
@@ -447,7 +487,7 @@ mod tests {
 
         #[test]
         fn no_offer_panics(offer in offers()) {
-            let _ = crate::offer::h264_payloads(&offer);
+            let _ = crate::offer::video_payloads(&offer);
             let _ = crate::offer::sound_payloads(&offer);
             let _ = answered(&offer);
         }

@@ -19,7 +19,7 @@ use crate::batch::{Batch, MOST_BYTES};
 use crate::follow::Follow;
 use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
-use crate::offer::{H264Payload, SoundPayloads};
+use crate::offer::{SoundPayloads, VideoPayloads};
 use crate::peer::{Peer, Said};
 use crate::picture::{Sets, annex_b};
 use crate::place::{Over, Place};
@@ -81,7 +81,8 @@ pub(crate) struct Session<N> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) peer: Peer,
-    pub(crate) payload: H264Payload,
+    /// By which pictures may be sent.
+    pub(crate) payloads: VideoPayloads,
     pub(crate) inbox: mpsc::Receiver<Mail>,
     /// His leave to watch.
     pub(crate) must_end: MustEnd,
@@ -93,6 +94,7 @@ pub(crate) struct Session<N> {
 #[derive(Default)]
 pub(crate) struct Show {
     sets: Option<Sets>,
+    payload_type: u8,
     video: Option<VideoParameters>,
     order: Order,
     stamper: Stamper,
@@ -266,7 +268,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         let (Some(follow), Some(other)) = (&mut self.follow, &mut *coming) else { return Ok(()) };
         let (now, stream) = (self.clock.mono(), other.watch.stream().1);
         match next {
-            Next::Init(parameters) if payload(&parameters.video, &[self.payload]).is_ok() => {
+            Next::Init(parameters) if payload(&parameters.video, &self.payloads).is_ok() => {
                 other.video = Some(parameters.video.clone());
             }
             Next::Init(_) | Next::Ended(_) => {
@@ -295,7 +297,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
     fn begin(&mut self, video: VideoParameters) -> Result<(), End> {
         self.show.stamper.begin_run();
         self.show.order.restart();
-        payload(&video, &[self.payload]).map_err(|_| End::NotPlayable)?;
+        let payload = payload(&video, &self.payloads).map_err(|_| End::NotPlayable)?;
+        self.show.payload_type = payload.payload_type();
         self.show.sets = Sets::of(&video);
         self.show.video = Some(video);
         Ok(())
@@ -350,7 +353,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         let stamp =
             self.show.stamper.stamp(unit.pts, live.arrived_utc_us).map_err(|_| End::ClockSet)?;
         self.show.until_utc_us = Some(live.arrived_utc_us);
-        Ok(self.peer.write(at(&*self.clock, stamp.unix_us), stamp.time, picture)?)
+        let (at, payload_type) = (at(&*self.clock, stamp.unix_us), self.show.payload_type);
+        Ok(self.peer.write(payload_type, at, stamp.time, picture)?)
     }
 
     /// Does all that the library wants done.

@@ -20,7 +20,7 @@ pub enum ToTranscoder {
 /// From the transcoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromTranscoder {
-    /// The first message: what it encodes with, as FFmpeg names it.
+    /// The first message, and again when another one takes over: what it encodes with, as FFmpeg names it.
     Encoder(String),
     /// A run begins.
     Parameters(VideoParameters),
@@ -28,6 +28,8 @@ pub enum FromTranscoder {
     Picture(CodedPicture),
     /// One packet of Opus. Payload: its data.
     Sound(CodedSound),
+    /// Hardware that hung or failed at work, as FFmpeg names its encoder: it should be left alone from now on.
+    EncoderFailed(String),
 }
 
 /// All about a picture but its bytes.

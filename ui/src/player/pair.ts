@@ -18,7 +18,7 @@ import {
   type OpenLiveLink,
 } from "./live";
 import { comeIn, handOver, isUnseen } from "./outside";
-import { hasRtc, RtcPlayer, type OpenRtcDoor } from "./rtc";
+import { hasRtc, hasRtcH265, RtcPlayer, type OpenRtcDoor } from "./rtc";
 import { isConverted } from "./rung";
 
 export interface LivePairOptions {
@@ -56,6 +56,8 @@ const NARROW_MS = 30_000;
 export class LivePair {
   private readonly o: LivePairOptions;
   private wanted: Stream;
+  /** WebRTC may take the camera's own pictures where MSE does not. */
+  private mayTakeOwn = hasRtcH265();
   /** Until when the connection counts as narrow, if nothing better is heard of it. */
   private narrowUntilMs = 0;
   private choose: Choose | null = null;
@@ -112,6 +114,7 @@ export class LivePair {
   want(stream: Stream): boolean {
     if (this.lanes.has("webrtc")) return false;
     this.wanted = stream;
+    this.mayTakeOwn = hasRtcH265();
     for (const playing of this.lanes.values()) {
       if (playing.player instanceof LivePlayer) playing.player.setBest(stream);
       playing.isBest ||= playing.stream === stream;
@@ -185,8 +188,8 @@ export class LivePair {
     // Behind what is seen until it has something to show.
     this.o.place.prepend(video);
     const { stream } = this;
-    // What is converted for MSE is converted for WebRTC too.
-    const asked = lane === "webrtc" && isConverted(stream) ? stream : this.wanted;
+    // What is converted for MSE is converted for WebRTC too, once it is known that it cannot be had as it is.
+    const asked = lane === "webrtc" && isConverted(stream) && !this.mayTakeOwn ? stream : this.wanted;
     const player = this.make(lane, video, asked);
     this.lanes.set(lane, { video, player, stream: asked, isBest: true });
     player.start();
@@ -310,6 +313,11 @@ export class LivePair {
       onLost: (why) => {
         if (why === "narrow") this.narrowUntilMs = performance.now() + NARROW_MS;
         this.handle({ kind: "lost", why });
+        if (why === "final" && !isConverted(stream)) {
+          this.mayTakeOwn = false;
+          // The converted one may have come meanwhile.
+          if (isConverted(this.stream)) this.handle({ kind: "other" });
+        }
         this.tellMse();
       },
       onFacts: (facts) => {

@@ -47,6 +47,13 @@ export function hasRtc(): boolean {
   return "RTCPeerConnection" in globalThis && "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 }
 
+/** Whether this browser takes H.265 by WebRTC: those do whose hardware decodes it. */
+export function hasRtcH265(): boolean {
+  if (!("RTCRtpReceiver" in globalThis)) return false;
+  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  return codecs.some(({ mimeType }) => mimeType.toLowerCase() === "video/h265");
+}
+
 export class RtcPlayer {
   private readonly o: RtcPlayerOptions;
   private readonly peer = new RTCPeerConnection({ bundlePolicy: "max-bundle" });

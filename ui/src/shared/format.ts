@@ -49,6 +49,20 @@ export function codec(name: string): string {
   return known[name] ?? name;
 }
 
+/** As their makers name encoders. */
+export function encoderName(name: string): string {
+  const known: Readonly<Record<string, string>> = {
+    h264_nvenc: "NVENC",
+    h264_qsv: "Quick Sync",
+    h264_vaapi: "VAAPI",
+    h264_videotoolbox: "VideoToolbox",
+    h264_mf: "Media Foundation",
+    libx264: "x264",
+    libopenh264: "OpenH264",
+  };
+  return known[name] ?? name;
+}
+
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;

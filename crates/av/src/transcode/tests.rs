@@ -5,6 +5,7 @@ use tarsier_segment::sample_entry;
 use tarsier_types::Ticks;
 
 use super::*;
+use crate::encoder::RunsOn;
 use crate::still::{StillFormat, StillRequest, still};
 
 /// H.264 with B-frames: red for 10 pictures, then lime for 10, then blue; 320x180.
@@ -19,8 +20,118 @@ struct Made {
 
 fn transcoder(max_height: u32) -> Transcoder {
     let (encoders, clock) = (Encoders::Any, SystemClock::start());
-    let options = TranscodeOptions { max_height, threads: 1, encoders, clock };
+    let options = TranscodeOptions { max_height, threads: 1, encoders, without: Vec::new(), clock };
     Transcoder::new(options).expect("an encoder is part of the build environment")
+}
+
+/// A card whose driver fails at the fifth picture, but for the trial; and one that swallows all of them. Both are x264 until
+/// then.
+struct Ill {
+    inner: Box<dyn Encodes>,
+    pictures: u32,
+    ails: Ails,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ails {
+    Breaks,
+    Swallows,
+}
+
+const WELL_FOR: u32 = 5;
+
+impl Encodes for Ill {
+    fn send(&mut self, picture: &Frame) -> Result<(), ffmpeg::Error> {
+        self.pictures += 1;
+        match self.ails {
+            Ails::Breaks if self.pictures > WELL_FOR => Err(ffmpeg::Error::External),
+            Ails::Swallows if self.pictures > WELL_FOR => Ok(()),
+            _ => self.inner.send(picture),
+        }
+    }
+
+    fn receive(&mut self) -> Result<Option<ffmpeg::Packet>, ffmpeg::Error> {
+        self.inner.receive()
+    }
+}
+
+fn ill(candidate: &Candidate, shape: &Shape, threads: usize, ails: Ails) -> Opened {
+    // As its own name says what it is not, x264 is asked for by its own.
+    let x264 = Candidate { name: "libx264", ..*candidate };
+    let inner = crate::encoder::from_memory(&x264, shape, threads)?;
+    Ok(Box::new(Ill { inner, pictures: 0, ails }))
+}
+
+type Opened = Result<Box<dyn Encodes>, ffmpeg::Error>;
+
+const X264: Candidate = Candidate {
+    name: "libx264",
+    pixel: ffmpeg::format::Pixel::YUV420P,
+    runs_on: RunsOn::Processor,
+    open: crate::encoder::from_memory,
+    options: &[("preset", "ultrafast"), ("tune", "zerolatency"), ("forced-idr", "1")],
+};
+
+const fn card(name: &'static str, open: crate::encoder::Open) -> Candidate {
+    Candidate { name, runs_on: RunsOn::Hardware, open, ..X264 }
+}
+
+static ILL_CARDS: [Candidate; 4] = [
+    card("absent", |_, _, _| Err(ffmpeg::Error::EncoderNotFound)),
+    card("breaks", |candidate, shape, threads| ill(candidate, shape, threads, Ails::Breaks)),
+    card("swallows", |candidate, shape, threads| ill(candidate, shape, threads, Ails::Swallows)),
+    X264,
+];
+
+#[test]
+fn an_encoder_that_fails_at_work_gives_way_to_the_next_and_pictures_go_on() {
+    let (encoders, clock) = (Encoders::Any, SystemClock::start());
+    let options =
+        TranscodeOptions { max_height: 720, threads: 1, encoders, without: Vec::new(), clock };
+    let mut transcoder = Transcoder::choosing(options, &ILL_CARDS).unwrap();
+    assert_eq!(transcoder.encoder(), "breaks");
+    let (parameters, pictures) = film(THREE_COLOURS);
+    transcoder.begin(parameters);
+    let (mut runs, mut keyframes, mut last) = (0, Vec::new(), 0);
+    // The film three times over, its times going on.
+    for round in 0..3 {
+        for (coded, data) in &pictures {
+            let later = Ticks(round * 40 * 3600);
+            let coded = CodedPicture { pts: coded.pts + later, dts: coded.dts + later, ..*coded };
+            transcoder.push(coded, data, coded.arrived_utc_us).unwrap();
+            while let Some(made) = transcoder.poll() {
+                match made {
+                    Transcoded::Parameters(_) => runs += 1,
+                    Transcoded::Picture(coded, _) => {
+                        assert!(coded.pts.0 > last || last == 0, "never back in time");
+                        last = coded.pts.0;
+                        if coded.is_keyframe {
+                            keyframes.push((runs, transcoder.encoder()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(transcoder.encoder(), "libx264", "software at last");
+    let failed: Vec<&str> = std::iter::from_fn(|| transcoder.take_failed()).collect();
+    assert_eq!(failed, ["breaks", "swallows"], "who is not there has not failed");
+    for (run, encoder) in [(1, "breaks"), (2, "swallows"), (3, "libx264")] {
+        assert!(keyframes.contains(&(run, encoder)), "each begins with a keyframe: {keyframes:?}");
+    }
+}
+
+#[test]
+fn hardware_that_is_to_be_left_alone_is() {
+    let clock = SystemClock::start();
+    let with = |encoders, without: &[&str]| {
+        let without = without.iter().map(ToString::to_string).collect();
+        let options = TranscodeOptions { max_height: 720, threads: 1, encoders, without, clock };
+        Transcoder::choosing(options, &ILL_CARDS).unwrap().encoder()
+    };
+    assert_eq!(with(Encoders::Any, &["breaks"]), "swallows");
+    assert_eq!(with(Encoders::Any, &["breaks", "swallows", "libx264"]), "libx264");
+    assert_eq!(with(Encoders::Software, &[]), "libx264");
 }
 
 /// The pictures of a file, as a camera would send them.

@@ -104,7 +104,8 @@ enum Over {
     Because(Problem),
 }
 
-fn name_of(stream: LiveStream) -> live::LiveStream {
+/// The stream in the words of the API.
+pub(crate) fn name_of(stream: LiveStream) -> live::LiveStream {
     match stream {
         LiveStream::Own(StreamKind::Main) => live::LiveStream::Main,
         LiveStream::Own(StreamKind::Sub) => live::LiveStream::Sub,

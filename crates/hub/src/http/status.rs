@@ -5,16 +5,19 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use tarsier_api::Page;
-use tarsier_api::camera::{CameraStatus, RecorderItem};
+use tarsier_api::camera::{CameraStatus, Conversion, RecorderItem, RunsOn};
 use tarsier_api::problem::Problem;
 use tarsier_api::timeline::TimelineGap;
+use tarsier_live::LiveStream;
 use tarsier_supervise::{RecorderSnapshot, RecorderState};
 use tarsier_types::{CameraId, Gap, StreamKind};
 
 use crate::http::answer::{Failure, Params, PathOf};
 use crate::http::cameras::PageParams;
+use crate::http::live::name_of;
 use crate::http::rights::Caller;
 use crate::hub::{Hub, index_failed};
+use crate::rungs::is_hardware;
 use crate::words;
 
 /// One camera, measured.
@@ -100,9 +103,23 @@ async fn statuses(hub: &Arc<Hub>, cameras: Vec<CameraId>) -> Result<Vec<CameraSt
             keeps: camera.keeps(moment),
             keeps_until_utc_ms: camera.keeps_until(moment).map(|at| at.0),
             last_gap: gap.map(timeline_gap),
+            conversions: conversions(hub, id),
         }
     });
     Ok(statuses.collect())
+}
+
+/// What transcoders make of a camera's pictures now.
+fn conversions(hub: &Hub, camera: &CameraId) -> Vec<Conversion> {
+    let working = hub.rungs.working();
+    let of = working.iter().filter(|((of, _), _)| of == camera);
+    of.map(|((_, rung), encoder)| Conversion {
+        stream: name_of(LiveStream::Rung(*rung)),
+        encoder: encoder.clone(),
+        runs_on: if is_hardware(encoder) { RunsOn::Hardware } else { RunsOn::Software },
+        viewers: hub.live.viewers(&(camera.clone(), *rung)),
+    })
+    .collect()
 }
 
 fn recorder(snapshot: &RecorderSnapshot) -> RecorderItem {

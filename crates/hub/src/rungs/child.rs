@@ -26,10 +26,10 @@ pub(super) struct Transcoder {
 }
 
 /// What it is to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Work {
-    /// H.264 of that size.
-    Pictures(Rung, Encoders),
+    /// H.264 of that size, not by the encoders that are named.
+    Pictures(Rung, Encoders, Vec<String>),
     /// Opus.
     Sound,
 }
@@ -56,8 +56,11 @@ impl Transcoder {
     pub(super) fn start(program: &Path, work: Work) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         match work {
-            Work::Pictures(rung, encoders) => {
+            Work::Pictures(rung, encoders, without) => {
                 command.arg("live").arg("--max-height").arg(rung.max_height().to_string());
+                for name in without {
+                    command.arg("--without").arg(name);
+                }
                 if encoders == Encoders::Software {
                     command.arg("--software");
                 }

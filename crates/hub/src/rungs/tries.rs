@@ -11,10 +11,25 @@ const LONGEST: Duration = Duration::from_secs(30);
 const HARDWARE_TRIES: u32 = 2;
 
 /// Which encoders a transcoder may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoders {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Encoders {
+    /// Hardware where it works.
+    #[default]
     Any,
+    /// None that needs a driver.
     Software,
+}
+
+impl Encoders {
+    /// What both allow.
+    pub(super) fn and(self, other: Self) -> Self {
+        if self == Self::Any { other } else { self }
+    }
+}
+
+/// FFmpeg names encoders on the processor after the libraries that they are in.
+pub(crate) fn is_hardware(encoder: &str) -> bool {
+    !encoder.starts_with("lib")
 }
 
 /// Ends in a row.
@@ -52,6 +67,14 @@ mod tests {
         let waits =
             [0, 3, 3, 3, 3, 3, 3, 60, 1].map(|ran| tries.ended(Duration::from_secs(ran)).as_secs());
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 1, 2]);
+    }
+
+    #[test]
+    fn hardware_is_used_where_everybody_allows_it() {
+        use Encoders::{Any, Software};
+        assert_eq!([Any.and(Any), Any.and(Software), Software.and(Any)], [Any, Software, Software]);
+        let names = ["h264_nvenc", "h264_vaapi", "h264_mf", "libx264", "libopenh264"];
+        assert_eq!(names.map(is_hardware), [true, true, true, false, false]);
     }
 
     #[test]

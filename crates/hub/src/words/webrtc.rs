@@ -9,7 +9,7 @@ use super::problem;
 pub(crate) fn no_webrtc(refusal: &Refusal) -> Problem {
     let (message, hint) = match refusal {
         Refusal::Codec { rfc6381 } => (
-            format!("WebRTC carries H.264, and the camera sends {rfc6381}."),
+            format!("The camera sends {rfc6381}, which this viewer does not take over WebRTC."),
             "Set the stream to H.264 in the camera's settings, or watch it over Media Source Extensions.",
         ),
         Refusal::NoH264InOffer => (
@@ -22,7 +22,7 @@ pub(crate) fn no_webrtc(refusal: &Refusal) -> Problem {
             "Switch B-frames off in the camera's settings (a profile of Baseline does it, too), or watch over Media Source Extensions.",
         ),
         Refusal::ParameterSets => (
-            "The camera's H.264 has more than one pair of parameter sets; WebRTC cannot carry that here.".to_owned(),
+            "The camera's stream has more parameter sets than one of each kind; WebRTC cannot carry that here.".to_owned(),
             "Set the stream to one resolution and one profile in the camera's settings, or watch over Media Source Extensions.",
         ),
     };

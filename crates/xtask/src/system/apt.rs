@@ -46,6 +46,8 @@ const TEST: &[Package] = &[
     package("python3-dbus", "a tray and a notification server to look at"),
     package("python3-gi", "a tray and a notification server to look at"),
     package("gir1.2-gst-rtsp-server-1.0", "cameras that are not ours"),
+    package("gir1.2-gst-plugins-bad-1.0", "a WebRTC viewer that is not ours"),
+    package("gstreamer1.0-nice", "a WebRTC viewer that is not ours"),
     package("gstreamer1.0-plugins-ugly", "encodes for those cameras"),
     package("gstreamer1.0-tools", "encodes for those cameras"),
     package("python3-aiortc", "a viewer by WebRTC that is not ours"),

@@ -34,6 +34,9 @@ export const health = {
   "health.bitrate": "Bit rate",
   "health.fps": "Pictures/s",
   "health.viewers": "Viewers",
+  "health.converted": "Converted for viewers: {camera} to {size} by {encoder}, in {runsOn}.",
+  "health.runsOn.hardware": "hardware",
+  "health.runsOn.software": "software",
 
   "ledger.title": "Recorded within the last day",
   "ledger.none": "No cameras yet.",
