@@ -31,7 +31,7 @@ impl GstViewer {
         let offer = |line: &Line| said(line)?["offer"].as_str().map(str::to_owned);
         let offer = process.next_line("its offer", START, offer).await.context(
             "GStreamer's WebRTC is needed; on Debian: apt install python3-gi gir1.2-gst-plugins-bad-1.0 \
-             gstreamer1.0-nice gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav",
+             gstreamer1.0-nice gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav openssl",
         )?;
         Ok(Self { process, offer })
     }

@@ -303,8 +303,10 @@ mod tests {
     use proptest::sample::Index;
 
     use super::*;
+    use crate::judge::{Shown, answered as kept, payload};
     use crate::offer::fixtures::{CHROME_H265, CHROMIUM_AUDIO, WHOLE as OFFER, with_payloads};
     use crate::offer::{H264Payload, H265Payload};
+    use crate::picture::fixtures::{hevc, video};
     use crate::session::instant;
 
     const OURS: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
@@ -344,7 +346,7 @@ mod tests {
             )),
         ];
         proptest::collection::vec((any::<Index>(), 0_usize..12, piece), 0..6).prop_map(|changes| {
-            let mut offer = OFFER.to_owned();
+            let mut offer = with_payloads(OFFER, CHROME_H265);
             for (at, length, piece) in changes {
                 let from = at.index(offer.len() + 1);
                 let until = (from + length).min(offer.len());
@@ -487,7 +489,12 @@ mod tests {
 
         #[test]
         fn no_offer_panics(offer in offers()) {
-            let _ = crate::offer::video_payloads(&offer);
+            let offered = crate::offer::video_payloads(&offer).unwrap_or_default();
+            for video in [video(77), hevc("hvc1.1.6.L93.B0")] {
+                if let Ok(chosen) = payload(&video, &offered) {
+                    let _ = answered_by(&offer, kept(&offered, chosen, Shown::Several));
+                }
+            }
             let _ = crate::offer::sound_payloads(&offer);
             let _ = answered(&offer);
         }

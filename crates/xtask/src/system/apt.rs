@@ -48,6 +48,7 @@ const TEST: &[Package] = &[
     package("gir1.2-gst-rtsp-server-1.0", "cameras that are not ours"),
     package("gir1.2-gst-plugins-bad-1.0", "a WebRTC viewer that is not ours"),
     package("gstreamer1.0-nice", "a WebRTC viewer that is not ours"),
+    package("openssl", "its certificate"),
     package("gstreamer1.0-plugins-ugly", "encodes for those cameras"),
     package("gstreamer1.0-tools", "encodes for those cameras"),
     package("python3-aiortc", "a viewer by WebRTC that is not ours"),
