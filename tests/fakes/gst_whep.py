@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 
 import gi
 
@@ -57,6 +58,7 @@ class Relay:
             "! tee name=tee allow-not-linked=true"
         )
         self.lock = threading.Lock()
+        self.kind = None
         self.agents = []
         # It makes RSA ones by itself, which the viewers do not know.
         made = subprocess.run(CERTIFICATE.split(), capture_output=True, check=True, text=True)
@@ -71,9 +73,24 @@ class Relay:
         if kind is None:
             raise Refused("the offer has no H.264")
         with self.lock:
-            self.pipeline.get_by_name("pay").set_property("pt", kind)
+            # The first viewer's number is that of all: they are of one make.
+            if self.kind is None:
+                self.kind = kind
+                self.pipeline.get_by_name("pay").set_property("pt", kind)
+                self.pipeline.set_state(Gst.State.PLAYING)
+            if kind != self.kind:
+                raise Refused("another payload type than the first viewer's")
+            self.wait_for_packets()
+        # It sometimes refuses to send to the first one, and not to the next.
+        for _ in range(5):
+            answer = self.answer(kind, text)
+            if "a=sendonly" in answer:
+                return answer
+        raise Refused("the viewer is sent nothing")
+
+    def answer(self, kind, text):
+        with self.lock:
             viewer = self.viewer(kind)
-        self.pipeline.set_state(Gst.State.PLAYING)
         gathered = threading.Event()
         viewer.connect("notify::ice-gathering-state", lambda *_: self.is_gathered(viewer) and gathered.set())
         sdp = GstSdp.SDPMessage.new_from_text(text)[1]
@@ -88,18 +105,27 @@ class Relay:
         # It tells that of the certificate which it had before.
         return re.sub(r"a=fingerprint:sha-256 \S+", f"a=fingerprint:sha-256 {self.fingerprint}", answer)
 
+    def wait_for_packets(self):
+        pad = self.pipeline.get_by_name("tee").get_static_pad("sink")
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not pad.get_current_caps():
+            if time.monotonic() > until:
+                raise Refused("the camera sends nothing")
+            time.sleep(0.02)
+
     @staticmethod
     def is_gathered(viewer):
         return viewer.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE
 
     def certify(self, _viewer, _bin, element):
-        if element.get_factory().get_name() == "dtlsdec":
+        factory = element.get_factory()
+        if factory and factory.get_name() == "dtlsdec":
             element.set_property("pem", self.certificate)
 
     def viewer(self, kind):
-        # Without the caps it would answer before it knows what it sends.
+        # A viewer who is not connected yet must not hold up the others.
         caps = f"application/x-rtp,media=video,encoding-name=H264,payload={kind},ssrc=(uint){SSRC}"
-        queue = Gst.parse_bin_from_description(f"queue ! capsfilter caps={caps}", True)
+        queue = Gst.parse_bin_from_description(f"queue leaky=downstream max-size-buffers=2000 ! capsfilter caps={caps}", True)
         viewer = Gst.ElementFactory.make("webrtcbin")
         viewer.connect("deep-element-added", self.certify)
         viewer.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
@@ -112,6 +138,8 @@ class Relay:
             self.pipeline.add(element)
         sink = viewer.request_pad_simple("sink_0")
         sink.set_property("msid", "camera")
+        # It answers before it has seen what it will send.
+        sink.get_property("transceiver").set_property("codec-preferences", Gst.Caps.from_string(caps))
         if queue.get_static_pad("src").link(sink) != Gst.PadLinkReturn.OK:
             raise Refused("the viewer cannot be linked")
         for element in (viewer, queue):
@@ -125,7 +153,6 @@ class Relay:
 def main():
     Gst.init(None)
     relay = Relay(sys.argv[1])
-    relay.pipeline.set_state(Gst.State.PLAYING)
     loop = GLib.MainLoop()
     threading.Thread(target=loop.run, daemon=True).start()
 
