@@ -21,6 +21,8 @@ use crate::sound::Packet;
 
 /// Free in the library's own map; the answer takes the offer's number anyway.
 const PLAYOUT_DELAY_ID: u8 = 5;
+/// A second, at 90 kHz: sound that is later is not worth the wait (guess).
+const MOST_HELD_BACK: u64 = 90_000;
 
 /// What the library wants done.
 #[derive(Debug)]
@@ -190,9 +192,10 @@ impl Peer {
         let at = self.pictures.after(at);
         let writer = self.pictures.mid.and_then(|mid| self.rtc.writer(mid));
         let Some(writer) = writer else { return Ok(()) };
-        // Shown as soon as it is decoded.
+        // Shown as soon as it is decoded; with sound, which comes later, a player may hold it back for that.
         let none = MediaTime::from_90khz(0);
-        writer.playout_delay(none, none).write(
+        let most = self.sounds.mid.map_or(none, |_| MediaTime::from_90khz(MOST_HELD_BACK));
+        writer.playout_delay(none, most).write(
             payload_type.into(),
             at,
             MediaTime::from_90khz(stamp),
