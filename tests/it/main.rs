@@ -19,8 +19,6 @@ mod modes;
 mod network;
 mod no_access;
 mod playback;
-#[cfg(unix)]
-mod players;
 mod ptz;
 mod recording;
 mod rights;
