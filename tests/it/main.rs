@@ -4,6 +4,8 @@
 
 mod auto;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod clients;
 mod clock;
 mod crash;
 mod disk;
