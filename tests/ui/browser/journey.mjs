@@ -2,16 +2,12 @@
 //
 //   TARSIERD=target/debug/tarsierd SCREENSHOTS=DIR node tests/ui/browser/journey.mjs
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import assert from "node:assert/strict";
+import { launch, require } from "./chromium.mjs";
 import { api, Hub, until } from "./hub.mjs";
 import { watchForDark, setHidden, watchPictures } from "./look.mjs";
 
-const require = createRequire(
-  new URL("../../../ui/package.json", import.meta.url),
-);
-const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.SCREENSHOTS ?? "";
 if (shots) mkdirSync(shots, { recursive: true });
@@ -36,17 +32,7 @@ const figures = {};
 const hub = new Hub();
 await hub.start();
 const ask = api(hub, hub.token());
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-  ],
-});
+const browser = await launch();
 const page = await browser.newPage({
   viewport: SIZES.laptop,
   colorScheme: "dark",

@@ -4,16 +4,11 @@
 //   TARSIERD=target/debug/tarsierd node tests/ui/browser/narrow.mjs
 //
 // How quick that is, is measured by `cargo xtask bench narrow`; here only that it happens.
-import { createRequire } from "node:module";
 import assert from "node:assert/strict";
+import { launch } from "./chromium.mjs";
 import { api, Hub, until } from "./hub.mjs";
 import { Line } from "./line.mjs";
 import { watchForDark, watchPictures } from "./look.mjs";
-
-const require = createRequire(
-  new URL("../../../ui/package.json", import.meta.url),
-);
-const { chromium } = require("playwright-core");
 
 /** On a busy machine, too. */
 const PATIENCE_MS = 90_000;
@@ -23,17 +18,7 @@ const NARROW_BPS = 300_000;
 const hub = new Hub();
 await hub.start();
 const ask = api(hub, hub.token());
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-  ],
-});
+const browser = await launch();
 const lines = [];
 
 async function step(name, act) {

@@ -1,8 +1,7 @@
 // What all parts of the benches in a browser share: the browser, and how they report. The last line is JSON.
-import { createRequire } from "node:module";
+import { launch } from "../chromium.mjs";
 
-export const require = createRequire(new URL("../../../../ui/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
+export { require } from "../chromium.mjs";
 
 /** What the bench tells in the environment. */
 export const told = {
@@ -16,17 +15,7 @@ export const base = new URL(told.url).origin;
 
 /** A page in a browser of its own. */
 export async function open(viewport) {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--autoplay-policy=no-user-gesture-required",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-    ],
-  });
+  const browser = await launch();
   const page = await browser.newPage({ viewport });
   return { browser, page };
 }
