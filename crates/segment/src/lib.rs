@@ -14,6 +14,7 @@ mod fmp4;
 mod meta;
 pub mod nal;
 pub mod name;
+pub mod obu;
 mod ring;
 pub mod sample_entry;
 mod scan;
