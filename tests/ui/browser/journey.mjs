@@ -350,6 +350,22 @@ try {
     },
   );
 
+  await step("tiles out of sight give the page no work", async () => {
+    const context = await browser.newContext({
+      viewport: { width: 390, height: 160 },
+    });
+    const low = await context.newPage();
+    await low.goto(`${hub.url}/#token=${hub.token()}`);
+    const seen = '[data-player=live][data-state="playing"]';
+    await low.waitForSelector(seen);
+    assert.equal(await low.locator("[data-tile]").count(), 2);
+    assert.equal(await low.locator(seen).count(), 1, "one of them is in sight");
+    await until("nothing moves but the pictures", 5000, () =>
+      low.evaluate(() => document.getAnimations().length === 0),
+    );
+    await context.close();
+  });
+
   await step(
     "a picture in a window of its own stays there when another way takes over",
     async () => {

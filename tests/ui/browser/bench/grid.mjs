@@ -52,9 +52,18 @@ function install() {
     }
     return null;
   };
+  const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
+  // Asked for at the begin and at the end alone: a page that is called back for each picture has less time to show them.
+  // A video element that was taken away presents nothing any more.
+  const presentedBy = (video) =>
+    Promise.race([
+      new Promise((resolve) => video.requestVideoFrameCallback((_now, facts) => resolve(facts.presentedFrames))),
+      pause(5000).then(() => null),
+    ]);
   const numbers = async (tile) => {
     const { camera, video, way } = tile;
-    const { presented } = tile;
+    const presented = await presentedBy(video);
+    if (presented === null) return null;
     if (way === "webrtc") {
       const report = await inbound(video);
       if (!report) return null;
@@ -70,21 +79,13 @@ function install() {
     [...document.querySelectorAll(`[data-player="live"][data-way]`)]
       .filter((host) => host.querySelector("video"))
       .map((host) => {
-        const tile = { host, camera: host.dataset.camera, way: host.dataset.way, presented: 0 };
-        tile.video = host.querySelector("video");
-        const seen = (_now, facts) => {
-          tile.presented = facts.presentedFrames;
-          tile.video.requestVideoFrameCallback(seen);
-        };
-        tile.video.requestVideoFrameCallback(seen);
-        return tile;
+        const { camera, way } = host.dataset;
+        return { host, camera, way, video: host.querySelector("video") };
       });
 
-  const pause = (millis) => new Promise((resolve) => setTimeout(resolve, millis));
   window.__bench = {
     async watch(millis) {
       const all = tiles();
-      await pause(1000); // each has told once what it presented
       const before = await Promise.all(all.map(numbers));
       await pause(millis);
       const after = await Promise.all(all.map(numbers));
@@ -106,8 +107,15 @@ function install() {
   };
 }
 
+/** Runs in the page before anything else: what is not measured is not there. */
+function keepFrom(names) {
+  for (const name of names) delete globalThis[name];
+}
+const OTHERS = { both: [], mse: ["RTCPeerConnection"], webrtc: ["MediaSource", "ManagedMediaSource"] };
+
 const { browser, page } = await open(SMALLEST);
 await page.addInitScript(install);
+await page.addInitScript(keepFrom, OTHERS[process.env.TARSIER_WAY ?? "both"]);
 await page.goto(told.url);
 await page.waitForFunction((count) => document.querySelectorAll("[data-tile]").length === count, listed);
 
