@@ -19,6 +19,9 @@ use crate::viewer::{Next, Tracks};
 
 /// How often it is measured and decided.
 const TICK: Duration = Duration::from_millis(100);
+/// Who tells what reaches him, and so long tells nothing of what was sent, is gone: as nothing more is sent to him, no
+/// connection would show it. Pages behind others have a clock that ticks once a minute.
+const UNHEARD_FOR: Duration = Duration::from_secs(90);
 /// What a message of words is taken to weigh.
 const WORDS_BYTES: usize = 200;
 
@@ -188,6 +191,9 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
 
     async fn tick(&mut self) -> Result<(), Gone> {
         let now = self.clock.mono();
+        if self.flight.lag(now) >= UNHEARD_FOR {
+            return Err(Gone);
+        }
         let Some(shown) = &self.shown else { return Ok(()) };
         let sample = Sample {
             lag: self.flight.lag(now).max(shown.watch.waited(now)),
@@ -334,5 +340,71 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
             Some(words) => self.sink.send(words).await,
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tarsier_types::UtcMs;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::auto::{Ladder, Line};
+    use crate::fanout::LiveInput;
+    use crate::viewer::fixtures::{parameters, unit};
+
+    #[derive(Default)]
+    struct TestClock(AtomicU64);
+
+    impl Clock for TestClock {
+        fn mono(&self) -> Mono {
+            Mono::from_millis(self.0.load(Ordering::SeqCst))
+        }
+        fn utc(&self) -> UtcMs {
+            UtcMs(0)
+        }
+    }
+
+    struct Told(mpsc::UnboundedSender<MseOut<&'static str>>);
+
+    impl MseSink<&'static str> for Told {
+        async fn send(&mut self, message: MseOut<&'static str>) -> Result<(), Gone> {
+            self.0.send(message).map_err(|_| Gone)
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_what_is_sent_and_never_says_so_does_not_watch_for_ever() {
+        let clock = Arc::new(TestClock::default());
+        let live = Live::start(clock.clone(), |_| {});
+        let camera = CameraId::new("garden").unwrap();
+        let stream = (camera.clone(), StreamKind::Main);
+        let _other = live.watch(stream.clone()).await;
+        live.handle(stream.clone(), LiveInput::Parameters(parameters("avc1.64001f"))).await;
+        live.handle(stream, LiveInput::Unit(unit(3600, true, 100))).await;
+        let start = Start {
+            ladder: Ladder::of(&[StreamKind::Main]),
+            most: StreamKind::Main,
+            line: Line::Unknown,
+            is_told: true,
+        };
+        let codecs = vec!["avc1.64001f".to_owned()];
+        let viewer = AutoViewer { camera, start, codecs, tracks: Tracks::Pictures };
+        let (_reporting, reports) = watch::channel(Report::default());
+        let (sender, mut sent) = mpsc::unbounded_channel();
+        let served = async {
+            let mut sink = Told(sender);
+            serve(&live, &*clock, viewer, reports, &mut sink).await
+        };
+        let watched = async {
+            while !matches!(sent.recv().await, Some(MseOut::Media(_))) {}
+            clock.0.store(95_000, Ordering::SeqCst);
+            while sent.recv().await.is_some() {}
+        };
+        let both = async { tokio::join!(served, watched).0 };
+        let over = tokio::time::timeout(Duration::from_secs(20), both).await;
+        assert_eq!(over.expect("he is served for ever"), Err(Gone));
     }
 }
