@@ -509,6 +509,11 @@ export class LivePlayer {
       isHidden: document.hidden,
     });
     if (verdict !== "fine") {
+      if (this.state.kind === "waiting") {
+        // Most likely the line is good: then nothing is missed.
+        this.connect();
+        return;
+      }
       this.disconnect();
       this.reconnectLater(verdict === "rebuild" ? "rebuild" : "keep");
       return;
