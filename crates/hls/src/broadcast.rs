@@ -309,6 +309,11 @@ impl<N: Clone> Broadcast<N> {
         found.map_or(Look::Refused(Refusal::NotFound), Look::Is)
     }
 
+    /// The number of the segment that would come next.
+    pub(crate) const fn next_segment(&self) -> u64 {
+        self.window.next_segment()
+    }
+
     pub(crate) fn report(&self) -> Option<Report> {
         let newest = self.window.newest()?;
         let part = newest.parts.len().checked_sub(1)?;

@@ -46,7 +46,20 @@ impl<N> Channel<N> {
     }
 }
 
-type Channels<N> = Arc<Mutex<HashMap<StreamId, Arc<Channel<N>>>>>;
+struct Open<N> {
+    channels: HashMap<StreamId, Arc<Channel<N>>>,
+    /// The number of the next segment of those that are not open any more: no later one begins below it, whatever the wall
+    /// clock says by then.
+    reached: HashMap<StreamId, u64>,
+}
+
+impl<N> Default for Open<N> {
+    fn default() -> Self {
+        Self { channels: HashMap::new(), reached: HashMap::new() }
+    }
+}
+
+type Channels<N> = Arc<Mutex<Open<N>>>;
 
 /// All streams that are asked for.
 pub struct Hls<N> {
@@ -83,7 +96,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
         stream: &StreamId,
         name: FileName,
     ) -> Result<Answer<Bytes>, Refusal<N>> {
-        let channel = self.lock().get(stream).cloned().ok_or(Refusal::NotFound)?;
+        let channel = self.lock().channels.get(stream).cloned().ok_or(Refusal::NotFound)?;
         self.until(&channel, |broadcast| broadcast.file(name)).await
     }
 
@@ -99,7 +112,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
 
     /// Everything is over: who waits is answered.
     pub fn end_all(&self) {
-        for channel in self.lock().values() {
+        for channel in self.lock().channels.values() {
             let change = channel.broadcast().end(None);
             channel.tell(change);
         }
@@ -107,10 +120,10 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
 
     /// Streams that are taken from the fan-out now.
     pub fn streams(&self) -> usize {
-        self.lock().len()
+        self.lock().channels.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Channel<N>>>> {
+    fn lock(&self) -> MutexGuard<'_, Open<N>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -119,29 +132,30 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hls<N> {
             StreamKind::Main => StreamKind::Sub,
             StreamKind::Sub => StreamKind::Main,
         };
-        let channel = self.lock().get(&(stream.0.clone(), other)).cloned()?;
+        let channel = self.lock().channels.get(&(stream.0.clone(), other)).cloned()?;
         channel.broadcast().report()
     }
 
     fn started(&self, live: &Live<N>, stream: &StreamId) -> Arc<Channel<N>> {
         let now = self.clock.mono();
         let channel = {
-            let mut channels = self.lock();
-            if let Some(channel) = channels.get(stream) {
+            let mut open = self.lock();
+            if let Some(channel) = open.channels.get(stream) {
                 channel.broadcast().asked(now);
                 return channel.clone();
             }
             let utc = self.clock.utc();
+            let reached = open.reached.get(stream).copied().unwrap_or_default();
             let birth = Birth {
                 now,
                 life: u64::try_from(utc.0).unwrap_or_default(),
-                first_segment: first_segment(utc),
+                first_segment: first_segment(utc).max(reached),
             };
             let channel = Arc::new(Channel {
                 broadcast: Mutex::new(Broadcast::new(stream.1, birth)),
                 changes: watch::Sender::new(0),
             });
-            channels.insert(stream.clone(), channel.clone());
+            open.channels.insert(stream.clone(), channel.clone());
             channel
         };
         let task = Feeding {
@@ -224,11 +238,12 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Feeding<N> {
 
     /// Decided while nobody can find the channel: a question comes before the end, or to a new channel.
     fn is_over(&self) -> bool {
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let broadcast = self.channel.broadcast();
         let is_over = broadcast.is_ended() || broadcast.deadline() <= self.clock.mono();
         if is_over {
-            channels.remove(&self.stream);
+            open.channels.remove(&self.stream);
+            open.reached.insert(self.stream.clone(), broadcast.next_segment());
         }
         is_over
     }

@@ -193,6 +193,10 @@ impl Window {
         self.open().or_else(|| self.listed.back())
     }
 
+    pub(crate) const fn next_segment(&self) -> u64 {
+        self.next_segment
+    }
+
     pub(crate) const fn next_part(&self) -> u64 {
         self.next_part
     }

@@ -307,7 +307,13 @@ impl<N: Clone + PartialEq> Fanout<N> {
         while let Some(output) = self.watched(stream).feed.poll() {
             match output {
                 FeedOutput::Subscribe => (self.wishes)(Wish::Subscribe(stream.clone())),
-                FeedOutput::Unsubscribe => (self.wishes)(Wish::Unsubscribe(stream.clone())),
+                FeedOutput::Unsubscribe => {
+                    (self.wishes)(Wish::Unsubscribe(stream.clone()));
+                    if let LiveStream::Rung(_) = stream.1 {
+                        // Who makes a rung says what is wrong only as long as somebody wants it.
+                        self.watched(stream).feed.handle(now, FeedInput::Notice(None));
+                    }
+                }
                 FeedOutput::Deliver(to, item) => {
                     gone.extend(self.watched(stream).deliver(now, to, &item));
                 }
@@ -352,6 +358,7 @@ mod tests {
     use tarsier_types::{StreamKind, UtcMs};
 
     use super::*;
+    use crate::stream::Rung;
     use crate::viewer::fixtures::{parameters, unit};
 
     struct TestClock(AtomicU64);
@@ -432,6 +439,32 @@ mod tests {
         drop(live.watch(stream.clone()).await);
         let _ = live.newest_keyframe(stream.clone()).await;
         assert_eq!(live.viewers(&stream), 0, "the task has seen it, for it answered later");
+    }
+
+    #[tokio::test]
+    async fn what_was_wrong_with_a_rung_is_not_told_to_who_comes_later() {
+        let (sender, mut wishes) = mpsc::unbounded_channel();
+        let clock = Arc::new(TestClock(AtomicU64::new(0)));
+        let live = Live::<&str>::start(clock.clone(), move |wish| drop(sender.send(wish)));
+        let garden = CameraId::new("garden").unwrap();
+        for (stream, told) in [
+            (LiveStream::Rung(Rung::P720), None),
+            (StreamKind::Main.into(), Some(Next::Waiting("offline"))),
+        ] {
+            let stream = (garden.clone(), stream);
+            let first = live.watch(stream.clone()).await;
+            live.handle(stream.clone(), LiveInput::Notice(Some("offline"))).await;
+            drop(first);
+            let _ = live.newest_keyframe(stream.clone()).await;
+            clock.0.fetch_add(11_000, Ordering::SeqCst);
+            let _ = live.newest_keyframe(stream.clone()).await;
+            let forgotten =
+                async { while wishes.recv().await != Some(Wish::Unsubscribe(stream.clone())) {} };
+            tokio::time::timeout(Duration::from_secs(20), forgotten).await.expect("nobody watches");
+            let mut second = live.watch(stream.clone()).await;
+            let _ = live.newest_keyframe(stream.clone()).await;
+            assert_eq!(second.next_now(), told, "{}", stream.1);
+        }
     }
 
     #[tokio::test]

@@ -75,6 +75,14 @@ impl<N> Entry<N> {
     fn is_keyframe(&self) -> bool {
         self.unit().is_some_and(LiveUnit::is_keyframe)
     }
+
+    /// Whether it says what a newer one says, with no picture between them.
+    fn is_outdone_by(&self, newer: &Item<N>) -> bool {
+        match self {
+            Self::Item(_, item) => std::mem::discriminant(item) == std::mem::discriminant(newer),
+            Self::Skipped(_) => false,
+        }
+    }
 }
 
 /// The brain.
@@ -134,9 +142,12 @@ impl<N> Viewer<N> {
                 self.is_skipping = true;
                 return;
             }
-            // Nothing decodes what comes before a keyframe: he joined while the last GOP was not kept.
-            Item::Init(_) => self.is_skipping = true,
-            Item::Waiting(_) | Item::Ended(_) => {}
+            Item::Init(_) | Item::Waiting(_) | Item::Ended(_) => {
+                // Nothing decodes what comes before a keyframe: he joined while the last GOP was not kept.
+                self.is_skipping |= matches!(item, Item::Init(_));
+                self.say(now, item);
+                return;
+            }
         }
         self.queue.push_back(Entry::Item(now, item));
         match self.is_too_slow(now) {
@@ -217,25 +228,44 @@ impl<N> Viewer<N> {
         for entry in middle {
             match entry {
                 Entry::Skipped(units) => left_out += units,
-                entry @ Entry::Item(..) => match entry.unit() {
-                    Some(unit) => {
-                        self.bytes -= unit.unit.data.len();
-                        left_out += u32::from(unit.is_picture());
-                    }
-                    None => self.queue.push_back(entry),
-                },
+                Entry::Item(_, Item::Unit(unit)) => {
+                    self.bytes -= unit.unit.data.len();
+                    left_out += u32::from(unit.is_picture());
+                }
+                Entry::Item(since, words) => self.say(since, words),
             }
         }
         self.count_skipped(left_out);
         self.queue.extend(behind);
     }
 
-    fn count_skipped(&mut self, more: u32) {
-        match self.queue.back_mut() {
-            _ if more == 0 => {}
-            Some(Entry::Skipped(units)) => *units = units.saturating_add(more),
-            _ => self.queue.push_back(Entry::Skipped(more)),
+    /// No unit, in the place of an older one of its kind that he has no use for any more: the queue of one who takes nothing
+    /// stays short, however often the camera comes and goes.
+    fn say(&mut self, now: Mono, words: Item<N>) {
+        let behind = self.behind_units();
+        let mut older = self.queue.range(behind..);
+        if let Some(at) = older.position(|entry| entry.is_outdone_by(&words)) {
+            self.queue.remove(behind + at);
         }
+        self.queue.push_back(Entry::Item(now, words));
+    }
+
+    fn count_skipped(&mut self, more: u32) {
+        let behind = self.behind_units();
+        let counted = self.queue.range_mut(behind..).find_map(|entry| match entry {
+            Entry::Skipped(units) => Some(units),
+            Entry::Item(..) => None,
+        });
+        match counted {
+            _ if more == 0 => {}
+            Some(units) => *units = units.saturating_add(more),
+            None => self.queue.push_back(Entry::Skipped(more)),
+        }
+    }
+
+    /// The place behind the last unit that waits.
+    fn behind_units(&self) -> usize {
+        self.queue.iter().rposition(|entry| entry.unit().is_some()).map_or(0, |last| last + 1)
     }
 }
 
@@ -400,6 +430,28 @@ mod tests {
     #[test]
     fn words_are_never_left_out() {
         assert_eq!(run("IKfw9KfIKfT"), "(offline)[-2]IK0f1IK0f1", "only pictures are");
+    }
+
+    #[test]
+    fn who_takes_nothing_while_a_camera_comes_and_goes_for_days_costs_no_memory() {
+        let mut viewer = Viewer::<&str>::new(Tracks::Pictures);
+        let (mut now, mut dts) = (Mono::ZERO, 900_000);
+        for _ in 0..1000 {
+            viewer.offer(now, Item::Waiting("offline"));
+            viewer.offer(now, Item::Init(Arc::new(parameters("avc1.64001f"))));
+            for picture in 0..4 {
+                dts += 3600;
+                now = now + Duration::from_secs(1);
+                viewer.offer(now, Item::Unit(Arc::new(unit(dts, picture % 2 == 0, 1000))));
+            }
+        }
+        assert!(viewer.queue.len() < 20, "{} wait", viewer.queue.len());
+    }
+
+    #[test]
+    fn of_words_without_pictures_between_them_the_last_ones_count() {
+        assert_eq!(run("wwT"), "(offline)");
+        assert_eq!(run("IKfTwIwIKT"), "IK0f1(offline)IK0");
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
@@ -66,6 +67,8 @@ pub(crate) struct Connection<N> {
     pub(crate) peer: IpAddr,
     pub(crate) local: IpAddr,
     pub(crate) conversation: Conversation,
+    /// A good token was shown.
+    pub(crate) is_known: Arc<AtomicBool>,
     pub(crate) door: Arc<dyn Door<N>>,
     pub(crate) live: Live<N>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -212,6 +215,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Hands<N> {
             match self.io.door.admit(&question.shown, &question.camera, &question.stream) {
                 Ok(Admitted { stream, ended }) => {
                     self.right = ended;
+                    self.io.is_known.store(true, Ordering::Relaxed);
                     self.io.conversation.admitted(question, stream);
                 }
                 Err(refused) => {

@@ -1,8 +1,10 @@
 //! Hands: listens, and starts a task for each client.
 
+use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -10,7 +12,7 @@ use tarsier_live::Live;
 use tarsier_types::Clock;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::connection::Connection;
 use crate::conversation::{Conversation, Line, Opened};
@@ -93,19 +95,39 @@ impl Rtsp {
     }
 }
 
+/// Who is connected; who came first stands first.
+#[derive(Default)]
+struct Crowd(VecDeque<(AbortHandle, Arc<AtomicBool>)>);
+
+impl Crowd {
+    /// Whether there is room for one more. Of those who have shown no good token, the one who has been here longest makes it:
+    /// a crowd that says nothing keeps nobody out.
+    fn make_room(&mut self) -> bool {
+        self.0.retain(|(task, _)| !task.is_finished());
+        if self.0.len() < MAX_CONNECTIONS {
+            return true;
+        }
+        let stranger = self.0.iter().position(|(_, is_known)| !is_known.load(Ordering::Relaxed));
+        let stranger = stranger.and_then(|at| self.0.remove(at));
+        stranger.inspect(|(task, _)| task.abort()).is_some()
+    }
+}
+
 async fn accept<N>(listener: TcpListener, shared: Arc<Shared<N>>, mut stop: watch::Receiver<bool>)
 where
     N: Clone + PartialEq + Send + Sync + 'static,
 {
-    let mut connections = JoinSet::new();
+    let (mut connections, mut crowd) = (JoinSet::new(), Crowd::default());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= MAX_CONNECTIONS => turn_away(stream),
+                Ok((stream, _)) if !crowd.make_room() => turn_away(stream),
                 Ok((stream, peer)) => {
                     let (shared, stop) = (Arc::clone(&shared), stop.clone());
-                    connections.spawn(async move {
-                        let opened = open(&shared, stream, peer).await;
+                    let is_known = Arc::<AtomicBool>::default();
+                    let guest = is_known.clone();
+                    let task = connections.spawn(async move {
+                        let opened = open(&shared, stream, peer, guest).await;
                         drop(shared);
                         match opened {
                             Ok(connection) => {
@@ -115,6 +137,7 @@ where
                             Err(error) => tracing::debug!(%peer, %error, "an RTSP connection was lost at once"),
                         }
                     });
+                    crowd.0.push_back((task, is_known));
                 }
                 Err(error) => {
                     // Out of file descriptors, mostly: it passes when somebody goes.
@@ -146,6 +169,7 @@ async fn open<N>(
     shared: &Shared<N>,
     stream: TcpStream,
     peer: SocketAddr,
+    is_known: Arc<AtomicBool>,
 ) -> io::Result<Connection<N>> {
     stream.set_nodelay(true)?;
     let local = stream.local_addr()?.ip();
@@ -166,6 +190,7 @@ async fn open<N>(
         peer: peer.ip(),
         local,
         conversation: Conversation::new(opened),
+        is_known,
         door: Arc::clone(&shared.door),
         live: shared.live.clone(),
         clock: Arc::clone(&shared.clock),

@@ -122,14 +122,14 @@ pub struct Feeds<'a, N> {
 
 /// All WebRTC viewers of the hub.
 pub struct Whep {
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
     tasks: [JoinHandle<()>; 2],
 }
 
 /// What sessions share.
 pub(crate) struct Gate {
     udp: Udp,
-    connections: Arc<Connections>,
+    pub(crate) connections: Arc<Connections>,
     ours: Ours,
     certificate: DtlsCert,
     clock: Arc<dyn Clock>,
@@ -287,13 +287,19 @@ impl Whep {
             });
             match (looked, &mut *choose) {
                 (Ok((payload, audio)), _) => return Ok((shown, payload, audio)),
-                (Err(OpenError::Refused(why)), Some(choose)) => {
-                    choose.handle(self.gate.clock.mono(), Input::CannotPlay(shown.1));
+                (Err(error), Some(choose)) => {
+                    let input = match &error {
+                        OpenError::Refused(_) => Input::CannotPlay(shown.1),
+                        // A rung that nothing here can make, say.
+                        OpenError::Ended(_) => Input::IsGone(shown.1),
+                        _ => return Err(error),
+                    };
+                    choose.handle(self.gate.clock.mono(), input);
                     if choose.wanted().is_none() {
-                        return Err(OpenError::Refused(why));
+                        return Err(error);
                     }
                 }
-                (Err(error), _) => return Err(error),
+                (Err(error), None) => return Err(error),
             }
         }
     }
@@ -422,7 +428,7 @@ impl Gate {
     }
 
     /// A datagram goes to whose it is; whether it is anybody's.
-    fn deliver(&self, source: Place, bytes: &[u8]) -> bool {
+    pub(crate) fn deliver(&self, source: Place, bytes: &[u8]) -> bool {
         let stun = is_stun(bytes).then(|| StunMessage::parse(bytes).ok()).flatten();
         let ufrag = stun.as_ref().and_then(StunMessage::split_username).map(|(ours, _)| ours);
         let table = self.table();

@@ -170,8 +170,13 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         let mut watch: Option<Watch<N>> = None;
         let mut coming: Option<Coming<N>> = None;
         let mut sounds: Option<Watch<N>> = None;
+        let mut must_end = std::mem::replace(&mut self.must_end, Box::pin(std::future::pending()));
         loop {
-            let wants = self.drain().await?;
+            // A picture takes long to go out where TCP is narrow; his leave may be over meanwhile.
+            let wants = tokio::select! {
+                wants = self.drain() => wants?,
+                () = &mut must_end => return Err(End::NotAllowed),
+            };
             if !self.peer.is_alive() {
                 return Err(End::Gone);
             }
@@ -215,7 +220,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
                 next = next_of(coming.as_mut().map(|coming| &mut coming.watch)) => Happened::Coming(next),
                 next = next_of(sounds.as_mut()) => Happened::Sound(next),
                 () = tokio::time::sleep(sleep) => Happened::Time,
-                () = &mut self.must_end => Happened::MustEnd,
+                () = &mut must_end => Happened::MustEnd,
             };
             match happened {
                 Happened::Mail(None) => return Err(End::Told),
@@ -461,77 +466,4 @@ pub(crate) fn instant() -> Instant {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use tarsier_live::LiveInput;
-    use tarsier_segment::sample_entry;
-    use tarsier_types::{
-        AccessUnit, CameraId, Dts, Mono, ParameterSets, Pts, StreamKind, SystemClock, Ticks, UtcMs,
-    };
-
-    use super::*;
-    use crate::fragment::Fragment;
-    use crate::gate::{Feeds, Request, TrickleError, Whep};
-    use crate::offer::fixtures::WHOLE;
-
-    /// Tells the time once, and then breaks.
-    #[derive(Default)]
-    struct Brittle(AtomicU32);
-
-    impl Clock for Brittle {
-        fn mono(&self) -> Mono {
-            assert_eq!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the clock breaks, as it should");
-            Mono::ZERO
-        }
-        fn utc(&self) -> UtcMs {
-            UtcMs(0)
-        }
-    }
-
-    async fn with_pictures(stream: &StreamId) -> (Live<&'static str>, Watch<&'static str>) {
-        let live = Live::start(Arc::new(SystemClock::start()), |_| {});
-        let watch = live.watch(stream.clone()).await;
-        let entry = sample_entry::avc1(&[0x67, 77, 0, 31, 0xac], &[0x68, 0xee], 640, 360);
-        let video = sample_entry::video_parameters(entry, None).unwrap();
-        let parameters = LiveInput::Parameters(ParameterSets { video, audio: None });
-        live.handle(stream.clone(), parameters).await;
-        for at in 0..4 {
-            let unit = AccessUnit {
-                track: Track::Video,
-                pts: Pts(at * 3600),
-                dts: Dts(at * 3600),
-                duration: Ticks(3600),
-                is_keyframe: at == 0,
-                arrived: UtcMs(0),
-                data: Bytes::from_static(&[0, 0, 0, 2, 0x65, 7]),
-            };
-            let unit = LiveInput::Unit(LiveUnit { unit, arrived_utc_us: 0 });
-            live.handle(stream.clone(), unit).await;
-        }
-        (live, watch)
-    }
-
-    #[tokio::test]
-    async fn a_session_that_panicked_takes_no_place_for_ever() {
-        let stream = (CameraId::new("garden").unwrap(), StreamKind::Main.into());
-        let (live, _watch) = with_pictures(&stream).await;
-        let whep = Whep::start(Ipv4Addr::LOCALHOST.into(), Arc::new(Brittle::default())).await;
-        let whep = whep.unwrap();
-        let must_end = Box::pin(std::future::pending());
-        let request =
-            Request { stream: &stream, auto: None, sub_height: None, offer: WHOLE, must_end };
-        let feeds = Feeds { live: &live, opus: &live };
-        let opened = whep.open(feeds, [1, 2], request).await.unwrap();
-        let nothing = Fragment { ufrag: None, candidates: Vec::new() };
-        let is_there = || whep.trickle(&opened.id, &stream, "another", &nothing);
-        let gone = async {
-            while is_there() == Err(TrickleError::OtherTag) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), gone).await.expect("it is still listed");
-        assert_eq!(is_there(), Err(TrickleError::NoSession));
-    }
-}
+mod tests;

@@ -42,7 +42,7 @@ impl SessionId {
     }
 }
 
-/// There are too many.
+/// There are too many, and all of them are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -52,6 +52,8 @@ struct Entry<H> {
     etag: String,
     ufrag: String,
     places: Vec<Place>,
+    /// Who came first has the lowest.
+    number: u64,
     handle: H,
 }
 
@@ -70,27 +72,38 @@ pub(crate) struct Table<H> {
     sessions: HashMap<SessionId, Entry<H>>,
     by_ufrag: HashMap<String, SessionId>,
     by_place: HashMap<Place, SessionId>,
+    next: u64,
 }
 
 impl<H> Default for Table<H> {
     fn default() -> Self {
-        Self { sessions: HashMap::new(), by_ufrag: HashMap::new(), by_place: HashMap::new() }
+        let (by_ufrag, by_place) = (HashMap::new(), HashMap::new());
+        Self { sessions: HashMap::new(), by_ufrag, by_place, next: 0 }
     }
 }
 
 impl<H> Table<H> {
     /// Whether one more finds room.
     pub(crate) fn has_room(&self) -> bool {
-        self.sessions.len() < MAX_SESSIONS
+        self.sessions.len() < MAX_SESSIONS || self.absent().is_some()
+    }
+
+    /// Who was asked in longest ago of those who have not come: he makes room for others.
+    fn absent(&self) -> Option<&SessionId> {
+        let absent = self.sessions.iter().filter(|(_, entry)| entry.places.is_empty());
+        absent.min_by_key(|(_, entry)| entry.number).map(|(id, _)| id)
     }
 
     pub(crate) fn add(&mut self, id: SessionId, newcomer: Newcomer<H>) -> Result<(), Full> {
-        if !self.has_room() {
-            return Err(Full);
+        if self.sessions.len() >= MAX_SESSIONS {
+            let absent = self.absent().cloned().ok_or(Full)?;
+            self.remove(&absent);
         }
         let Newcomer { stream, etag, ufrag, handle } = newcomer;
         self.by_ufrag.insert(ufrag.clone(), id.clone());
-        self.sessions.insert(id, Entry { stream, etag, ufrag, places: Vec::new(), handle });
+        let (places, number) = (Vec::new(), self.next);
+        self.next += 1;
+        self.sessions.insert(id, Entry { stream, etag, ufrag, places, number, handle });
         Ok(())
     }
 
@@ -231,12 +244,27 @@ mod tests {
     #[test]
     fn there_is_an_end_to_the_number() {
         let mut table = Table::default();
-        for number in 0..MAX_SESSIONS {
-            let name = format!("u{number}");
-            table.add(id(number.try_into().unwrap()), newcomer(&name, 0)).unwrap();
+        for number in 0..u16::try_from(MAX_SESSIONS).unwrap() {
+            table.add(id(number.into()), newcomer(&format!("u{number}"), 0)).unwrap();
+            table.answered(&id(number.into()), address(number));
         }
+        assert!(!table.has_room());
         assert_eq!(table.add(id(9999), newcomer("more", 0)), Err(Full));
         table.remove(&id(3));
         assert_eq!(table.add(id(9999), newcomer("more", 0)), Ok(()));
+    }
+
+    #[test]
+    fn a_crowd_that_is_asked_in_and_never_comes_keeps_nobody_out() {
+        let mut table = Table::default();
+        table.add(id(1), newcomer("there", 1)).unwrap();
+        table.answered(&id(1), address(7));
+        for number in 2..3000 {
+            assert!(table.has_room());
+            table.add(id(number), newcomer(&format!("u{number}"), 0)).unwrap();
+        }
+        assert_eq!((table.sessions.len(), table.by_ufrag.len()), (MAX_SESSIONS, MAX_SESSIONS));
+        assert_eq!(table.route(address(7), None), Some(&1), "who is there stays");
+        assert_eq!(table.route(address(8), Some("u2999")), Some(&0), "and who came last");
     }
 }

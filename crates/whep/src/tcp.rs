@@ -58,6 +58,16 @@ impl Connections {
     }
 }
 
+#[cfg(test)]
+impl Connections {
+    /// Somebody is connected from there and takes nothing.
+    pub(crate) fn clog(&self, source: SocketAddr) -> mpsc::Receiver<Bytes> {
+        let (handle, outbox) = mpsc::channel(2);
+        self.open().insert(source, handle);
+        outbox
+    }
+}
+
 /// Takes whoever connects, for ever.
 pub(crate) async fn accept(listener: TcpListener, connections: Arc<Connections>, deliver: Deliver) {
     let mut carried = JoinSet::new();

@@ -39,6 +39,7 @@ import type { Tier } from "./generated/Tier";
 import type { TierChange } from "./generated/TierChange";
 import type { Timeline } from "./generated/Timeline";
 import type { TokenItem } from "./generated/TokenItem";
+import { Idle } from "./idle";
 import { Renewal } from "./renewal";
 import { bearer, HubError, Requests, TIMEOUT_MS } from "./request";
 
@@ -180,13 +181,19 @@ export class HubClient extends Requests {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const address = new URL(uri, new URL(this.vodUrl(id, stream), location.href));
     address.searchParams.delete("token");
-    const answer = await this.send("GET", address.href, undefined, signal, {
-      Range: `bytes=${range.offset}-${range.offset + range.length - 1}`,
-    });
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    return answer.status === 200 && bytes.byteLength > range.length
-      ? bytes.slice(range.offset, range.offset + range.length)
-      : bytes;
+    const idle = new Idle(TIMEOUT_MS);
+    try {
+      const limit = AbortSignal.any([signal, idle.signal]);
+      const answer = await this.send("GET", address.href, undefined, limit, {
+        Range: `bytes=${range.offset}-${range.offset + range.length - 1}`,
+      });
+      const bytes = await idle.read(answer);
+      return answer.status === 200 && bytes.byteLength > range.length
+        ? bytes.slice(range.offset, range.offset + range.length)
+        : bytes;
+    } finally {
+      idle.stop();
+    }
   }
 
   /** A live socket: the hub chooses the stream by what the connection takes. The token goes along in the address: browsers cannot set headers here. Later ones go as messages. */
@@ -250,6 +257,8 @@ export class HubClient extends Requests {
       ...bearer(opened.token),
     });
     const session = answer.headers.get("Location") ?? path;
+    // Before anything goes on: whoever gives up now has nothing to stop.
+    const text = await answer.text();
     const renewal = new Renewal({
       ask,
       handOver: async (token) => {
@@ -259,7 +268,7 @@ export class HubClient extends Requests {
     });
     renewal.start(opened);
     return {
-      answer: await answer.text(),
+      answer: text,
       close: () => {
         renewal.stop();
         // Also when the page goes away. A session that is gone already is no trouble, and one that stays ends by itself.

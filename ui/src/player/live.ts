@@ -117,6 +117,8 @@ export class LivePlayer {
   private readonly delay = new DelayMeter();
   private readonly silence = new Silence();
   private pipe: MediaPipe | null = null;
+  /** The next connection needs another media source, whoever opens it: this one plays nothing any more. */
+  private mustRebuild = false;
   private link: LiveLink | null = null;
   private receipt = new Receipt();
   private best: Stream;
@@ -202,6 +204,7 @@ export class LivePlayer {
   }
 
   private build(): void {
+    this.mustRebuild = false;
     this.pipe?.close();
     this.delay.reset();
     this.pipe = new MediaPipe(this.o.video, Number.POSITIVE_INFINITY, {
@@ -217,6 +220,7 @@ export class LivePlayer {
 
   private connect(): void {
     this.disconnect();
+    if (this.mustRebuild) this.build();
     if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
     this.receipt = new Receipt();
     let isCurrent = true;
@@ -282,14 +286,13 @@ export class LivePlayer {
   }
 
   private reconnectLater(source: "keep" | "rebuild"): void {
+    this.mustRebuild ||= source === "rebuild";
     if (!this.isStarted || this.retry !== null) return;
     if (this.state.kind !== "waiting") this.enter({ kind: "connecting" });
     this.retry = setTimeout(
       () => {
         this.retry = null;
-        if (!this.isStarted) return;
-        if (source === "rebuild") this.build();
-        this.connect();
+        if (this.isStarted) this.connect();
       },
       backoffMs(this.attempt, Math.random()),
     );
@@ -509,6 +512,11 @@ export class LivePlayer {
       isHidden: document.hidden,
     });
     if (verdict !== "fine") {
+      if (this.state.kind === "waiting") {
+        // Most likely the line is good: then nothing is missed.
+        this.connect();
+        return;
+      }
       this.disconnect();
       this.reconnectLater(verdict === "rebuild" ? "rebuild" : "keep");
       return;

@@ -24,8 +24,26 @@ it("reconnects when nothing comes at all", () => {
   expect(watch.handle({ ...base, nowMs: 5000 })).toBe("reconnect");
 });
 
+it("does not wait for ever at a line that died while the hub waited for the camera", () => {
+  const watch = new Watch();
+  watch.handle(base);
+  watch.handle({ ...base, isWaiting: true });
+  expect(watch.handle({ ...base, isWaiting: true, nowMs: 29_900 })).toBe("fine");
+  expect(watch.handle({ ...base, isWaiting: true, nowMs: 30_000 })).toBe("reconnect");
+  expect(watch.handle({ ...base, isWaiting: true, nowMs: 31_000 }), "once").toBe("fine");
+});
+
+it("gives pictures their time when the hub has stopped waiting", () => {
+  const watch = new Watch();
+  watch.handle(base);
+  watch.handle({ ...base, isWaiting: true, nowMs: 1000 });
+  watch.handle({ ...base, isWaiting: true, nowMs: 19_950 });
+  expect(watch.handle({ ...base, nowMs: 20_000 }), "it was no fault of the line").toBe("fine");
+  expect(watch.handle({ ...base, nowMs: 24_900 })).toBe("fine");
+  expect(watch.handle({ ...base, nowMs: 25_000 })).toBe("reconnect");
+});
+
 it.each([
-  ["the hub said that it waits for the camera", { isWaiting: true }],
   ["the window is hidden", { isHidden: true }],
   ["there is no connection yet", { isConnected: false }],
 ])("does nothing while %s", (_why, excuse) => {

@@ -20,10 +20,13 @@ export interface WatchInput {
 export type WatchVerdict = "fine" | "reconnect" | "rebuild";
 
 const PATIENCE_MS = 5000;
+/** A hub that waits for its camera has nothing to say, and one that is gone neither: it is asked again. */
+const WAITING_PATIENCE_MS = 30_000;
 
 export class Watch {
   private pictures = -1;
   private bytes = -1;
+  private isWaiting = false;
   private pictureAtMs = 0;
   private bytesAtMs = 0;
 
@@ -33,11 +36,13 @@ export class Watch {
       this.pictures = input.pictures;
       this.pictureAtMs = input.nowMs;
     }
-    if (input.bytes !== this.bytes || isExcused || input.isWaiting) {
+    if (input.bytes !== this.bytes || isExcused || input.isWaiting !== this.isWaiting) {
+      this.isWaiting = input.isWaiting;
       this.bytes = input.bytes;
       this.bytesAtMs = input.nowMs;
     }
-    if (input.nowMs - this.bytesAtMs >= PATIENCE_MS) return this.restart(input.nowMs, "reconnect");
+    const patienceMs = input.isWaiting ? WAITING_PATIENCE_MS : PATIENCE_MS;
+    if (input.nowMs - this.bytesAtMs >= patienceMs) return this.restart(input.nowMs, "reconnect");
     if (input.nowMs - this.pictureAtMs >= PATIENCE_MS) return this.restart(input.nowMs, "rebuild");
     return "fine";
   }

@@ -171,6 +171,46 @@ async fn nobody_asks_any_more_and_the_stream_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_playlist_that_begins_anew_does_not_count_back_though_the_wall_clock_stands_still() {
+    let mut scene = Scene::new();
+    let asked = scene.ask(StreamKind::Main, None);
+    scene.until_wanted().await;
+    scene.run(StreamKind::Main).await;
+    for _ in 0..4 {
+        scene.gop(StreamKind::Main).await;
+    }
+    scene.pictures(StreamKind::Main, "K").await;
+    asked.await.unwrap().expect("a playlist");
+    let newest = || async {
+        let answer = scene.ask(StreamKind::Main, None).await.unwrap().expect("a playlist");
+        rules::read(&answer.body, Rhythm::Steady).unwrap()
+    };
+    let mut before = newest().await;
+    while before.segments.len() < 4 {
+        before = newest().await;
+    }
+    let last = before.segments[3].number;
+    scene.clock.0.store(31_000, Ordering::SeqCst);
+    scene.pictures(StreamKind::Main, "f").await;
+    let closed = async {
+        while scene.hls.streams() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("nobody asks any more");
+    let again = scene.ask(StreamKind::Main, None);
+    while scene.hls.streams() == 0 {
+        tokio::task::yield_now().await;
+    }
+    scene.gop(StreamKind::Main).await;
+    scene.gop(StreamKind::Main).await;
+    scene.pictures(StreamKind::Main, "K").await;
+    let again = again.await.unwrap().expect("a playlist");
+    let first = rules::read(&again.body, Rhythm::Steady).unwrap().segments[0].number;
+    assert!(first > last, "{first} after {last}: players do not go back");
+}
+
+#[tokio::test]
 async fn the_end_of_the_camera_and_of_the_hub_answers_who_waits() {
     let mut scene = Scene::new();
     let waits = scene.ask(StreamKind::Main, None);

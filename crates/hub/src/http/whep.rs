@@ -278,3 +278,15 @@ fn no_session() -> Failure {
 fn bad(status: StatusCode, message: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure::new(status, words::problem(ProblemCode::BadRequest, message, hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_too_many_watch_is_told_with_when_to_ask_again() {
+        let answer = refused(OpenError::Full);
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], RETRY_AFTER_SECONDS);
+    }
+}

@@ -19,6 +19,9 @@ use crate::viewer::{Next, Tracks};
 
 /// How often it is measured and decided.
 const TICK: Duration = Duration::from_millis(100);
+/// Who tells what reaches him, and so long tells nothing of what was sent, is gone: as nothing more is sent to him, no
+/// connection would show it. Pages behind others have a clock that ticks once a minute.
+const UNHEARD_FOR: Duration = Duration::from_secs(90);
 /// What a message of words is taken to weigh.
 const WORDS_BYTES: usize = 200;
 
@@ -167,7 +170,8 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
         let spare = self.choose.next_lower().filter(|step| matches!(step, LiveStream::Own(_)));
         if self.spare.as_ref().map(|spare| spare.stream().1) != spare {
             self.spare = match spare {
-                Some(stream) => Some(self.watch(stream).await),
+                // He is counted where he watches.
+                Some(stream) => Some(self.live.listen((self.camera.clone(), stream)).await),
                 None => None,
             };
         }
@@ -188,6 +192,9 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
 
     async fn tick(&mut self) -> Result<(), Gone> {
         let now = self.clock.mono();
+        if self.flight.lag(now) >= UNHEARD_FOR {
+            return Err(Gone);
+        }
         let Some(shown) = &self.shown else { return Ok(()) };
         let sample = Sample {
             lag: self.flight.lag(now).max(shown.watch.waited(now)),
@@ -334,5 +341,106 @@ impl<N: Clone + PartialEq + Send + Sync + 'static, S: MseSink<N>> Auto<'_, N, S>
             Some(words) => self.sink.send(words).await,
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tarsier_types::UtcMs;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::auto::{Ladder, Line};
+    use crate::fanout::{LiveInput, Wish};
+    use crate::viewer::fixtures::{parameters, unit};
+
+    /// This machine may be busy.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[derive(Default)]
+    struct TestClock(AtomicU64);
+
+    impl Clock for TestClock {
+        fn mono(&self) -> Mono {
+            Mono::from_millis(self.0.load(Ordering::SeqCst))
+        }
+        fn utc(&self) -> UtcMs {
+            UtcMs(0)
+        }
+    }
+
+    struct Told(mpsc::UnboundedSender<MseOut<String>>);
+
+    impl MseSink<String> for Told {
+        async fn send(&mut self, message: MseOut<String>) -> Result<(), Gone> {
+            self.0.send(message).map_err(|_| Gone)
+        }
+    }
+
+    /// A viewer of the full stream, who tells what reaches him, or says that he does.
+    struct Scene {
+        clock: Arc<TestClock>,
+        live: Live<String>,
+        wishes: mpsc::UnboundedReceiver<Wish>,
+        sent: mpsc::UnboundedReceiver<MseOut<String>>,
+        served: tokio::task::JoinHandle<Result<(), Gone>>,
+        _reporting: watch::Sender<Report>,
+    }
+
+    impl Scene {
+        /// Until pictures are sent to him.
+        async fn begin() -> Self {
+            let clock = Arc::new(TestClock::default());
+            let (wish, wishes) = mpsc::unbounded_channel();
+            let live = Live::start(clock.clone(), move |it| drop(wish.send(it)));
+            let main = (garden(), StreamKind::Main);
+            let first = live.watch(main.clone()).await;
+            live.handle(main.clone(), LiveInput::Parameters(parameters("avc1.64001f"))).await;
+            live.handle(main, LiveInput::Unit(unit(3600, true, 100))).await;
+            let start = Start {
+                ladder: Ladder::of(&StreamKind::ALL),
+                most: StreamKind::Main,
+                line: Line::Unknown,
+                is_told: true,
+            };
+            let codecs = vec!["avc1.64001f".to_owned()];
+            let viewer = AutoViewer { camera: garden(), start, codecs, tracks: Tracks::Pictures };
+            let (reporting, reports) = watch::channel(Report::default());
+            let (sender, mut sent) = mpsc::unbounded_channel();
+            let served = tokio::spawn({
+                let (live, clock) = (live.clone(), clock.clone());
+                async move { serve(&live, &*clock, viewer, reports, &mut Told(sender)).await }
+            });
+            while !matches!(sent.recv().await, Some(MseOut::Media(_))) {}
+            drop(first);
+            Self { clock, live, wishes, sent, served, _reporting: reporting }
+        }
+    }
+
+    fn garden() -> CameraId {
+        CameraId::new("garden").unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_takes_what_is_sent_and_never_says_so_does_not_watch_for_ever() {
+        let mut scene = Scene::begin().await;
+        scene.clock.0.store(95_000, Ordering::SeqCst);
+        let over = async { while scene.sent.recv().await.is_some() {} };
+        tokio::time::timeout(PATIENCE, over).await.expect("he is served for ever");
+        assert_eq!(scene.served.await.unwrap(), Err(Gone));
+    }
+
+    #[tokio::test]
+    async fn a_viewer_is_counted_once_though_the_lower_stream_is_held_ready() {
+        let mut scene = Scene::begin().await;
+        let sub = (garden(), StreamKind::Sub.into());
+        let ready =
+            async { while scene.wishes.recv().await != Some(Wish::Subscribe(sub.clone())) {} };
+        tokio::time::timeout(PATIENCE, ready).await.expect("it is held ready");
+        let _ = scene.live.newest_keyframe(sub.clone()).await;
+        let main = (garden(), StreamKind::Main);
+        assert_eq!((scene.live.viewers(&main), scene.live.viewers(&sub)), (1, 0));
     }
 }

@@ -256,10 +256,11 @@ async fn a_camera_that_is_away_is_told_of_in_words() {
 #[tokio::test]
 async fn there_is_an_end_to_the_number_of_clients() {
     let running = start();
+    running.shows_pictures();
     let mut clients = Vec::new();
     for _ in 0..MAX_CONNECTIONS {
         let mut client = running.client().await;
-        client.ask("OPTIONS", "/garden/main", "").await;
+        client.ask("DESCRIBE", "/garden/main?token=open", "").await;
         clients.push(client);
     }
     let mut more = running.client().await;
@@ -268,6 +269,23 @@ async fn there_is_an_end_to_the_number_of_clients() {
     more.until_closed().await;
     clients.truncate(1);
     assert!(clients[0].ask("OPTIONS", "/garden/main", "").await.contains("Public: "));
+}
+
+#[tokio::test]
+async fn a_crowd_that_shows_no_token_keeps_nobody_out_and_ends_nothing() {
+    let running = start();
+    running.shows_pictures();
+    let mut known = running.client().await;
+    known.ask("DESCRIBE", "/garden/main?token=open", "").await;
+    let mut crowd = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        let mut client = running.client().await;
+        assert!(client.ask("OPTIONS", "/garden/main", "").await.contains("Public: "));
+        crowd.push(client);
+    }
+    crowd.remove(0).until_closed().await;
+    let described = known.ask("DESCRIBE", "/garden/main?token=open", "").await;
+    assert!(described.starts_with("RTSP/1.0 200 OK"), "{described}");
 }
 
 #[tokio::test]
