@@ -75,6 +75,9 @@ pub(crate) fn payload(
         }
         Codec::Av1 => {
             let wanted = Av1Level::parse(&video.rfc6381).ok_or_else(other)?;
+            if wanted.depth > MAX_AV1_DEPTH {
+                return Err(other());
+            }
             av1(wanted, &offered.av1).map(Payload::Av1).ok_or_else(other)
         }
         _ => Err(other()),
@@ -130,6 +133,9 @@ fn h265(wanted: ProfileTierLevel, offered: &[H265Payload]) -> Option<H265Payload
     offered.iter().filter(decodes).max_by_key(nearest).copied()
 }
 
+/// No offer tells how deep its decoder goes. Main has ten bits too, but what browsers decode WebRTC with has not (Chromium 156).
+const MAX_AV1_DEPTH: u8 = 8;
+
 /// A profile's decoders do those below it as well (AV1 specification, annex A.2). Level and tier refuse nobody, as above:
 /// browsers offer level 3.1 and show what their machine can.
 fn av1(wanted: Av1Level, offered: &[Av1Payload]) -> Option<Av1Payload> {
@@ -176,20 +182,23 @@ struct Av1Level {
     profile: u8,
     level_idx: u8,
     tier: u8,
+    /// Bits of a sample.
+    depth: u8,
 }
 
 impl Av1Level {
     /// Main, level 3.1, main tier.
-    const MAIN: Self = Self { profile: 0, level_idx: 5, tier: 0 };
+    const MAIN: Self = Self { profile: 0, level_idx: 5, tier: 0, depth: 8 };
 
-    /// From `av01.0.08M.08` (AV1 in ISOBMFF section 5): profile, level and tier; how deep its colours are comes behind it.
+    /// From `av01.0.08M.08` (AV1 in ISOBMFF section 5): profile, level and tier, depth.
     fn parse(rfc6381: &str) -> Option<Self> {
         let mut parts = rfc6381.split('.').skip(1);
         let profile = parts.next()?.parse().ok()?;
         let level = parts.next()?;
         let tier = u8::from(level.ends_with('H'));
         let level_idx = level.strip_suffix(['M', 'H'])?.parse().ok()?;
-        Some(Self { profile, level_idx, tier })
+        let depth = parts.next()?.parse().ok()?;
+        Some(Self { profile, level_idx, tier, depth })
     }
 }
 
@@ -281,10 +290,11 @@ mod tests {
             ("av01.0.04M.08", &chromium, Some(45), "Main"),
             ("av01.0.12H.08", &chromium, Some(45), "neither level nor tier refuses"),
             ("av01.1.04M.08", &chromium, Some(47), "High"),
-            ("av01.2.04M.10", &chromium, None, "a decoder of High does not decode 4:2:2"),
+            ("av01.2.04M.08", &chromium, None, "a decoder of High does not decode 4:2:2"),
             ("av01.0.08M.08", &bare, Some(45), "Main is what is meant by nothing"),
             ("av01.1.08M.08", &bare, None, "4:4:4"),
-            ("av01.0.08M.10.0.110.09", &rich, Some(45), "who decodes everything"),
+            ("av01.1.08M.08.0.000", &rich, Some(45), "who decodes everything"),
+            ("av01.0.08M.10", &rich, None, "ten bits are not decoded, whatever is offered"),
             ("av01.0.08M.08", &two_levels, Some(47), "the level that is enough"),
             ("av01", &chromium, None, "nothing is known of it"),
         ] {

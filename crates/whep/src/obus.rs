@@ -10,8 +10,9 @@ use tarsier_types::{AccessUnit, VideoParameters};
 
 use crate::picture::PADDING_ID;
 
-/// `metadata_type`: the last of those that are nobody's (section 6.7.1).
-const PRIVATE: u8 = 31;
+/// What ITU-T T.35 tells (`metadata_type` 4, section 6.7.2) in a country that there is not. Types that are nobody's would be
+/// what it is for, but FFmpeg refuses a stream with them.
+const TO_NOBODY: [u8; 3] = [4, 0xff, 0xff];
 
 /// The sequence header of a run, for keyframes that bring none: a container may keep it to itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +63,8 @@ pub(crate) fn temporal_unit(
 fn put_padding(out: &mut BytesMut, bytes: usize) {
     // obu_has_size_field is the second bit.
     out.put_u8(METADATA << 3 | 0x02);
-    obu::put_leb128(out, 1 + PADDING_ID.len() + bytes + 1);
-    out.put_u8(PRIVATE);
+    obu::put_leb128(out, TO_NOBODY.len() + PADDING_ID.len() + bytes + 1);
+    out.put_slice(&TO_NOBODY);
     out.put_slice(&PADDING_ID);
     out.put_bytes(0xff, bytes);
     out.put_u8(0x80);
@@ -139,12 +140,12 @@ mod tests {
     #[test]
     fn padding_stands_before_the_picture_and_tells_its_length() {
         let run = sequence(HEADER);
-        for pad_bytes in [1, 109, 110, 5000] {
+        for pad_bytes in [1, 107, 108, 5000] {
             let padded = temporal_unit(&unit(&[PICTURE], false), &run, pad_bytes).unwrap();
             let units = obu::whole(&padded).unwrap();
             let kinds: Vec<_> = units.iter().map(obu::Obu::kind).collect();
             assert_eq!(kinds, [METADATA, FRAME]);
-            assert_eq!(units[0].payload.len(), 1 + 16 + pad_bytes + 1);
+            assert_eq!(units[0].payload.len(), 3 + 16 + pad_bytes + 1);
             assert!(padded.ends_with(PICTURE));
         }
     }
