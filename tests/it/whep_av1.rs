@@ -2,6 +2,7 @@
 //! `tests/ui/browser/av1.mjs`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
@@ -12,8 +13,11 @@ use tarsier_tests::process::Process;
 use tarsier_tests::webrtc::{Eyes, Viewer, offer_to};
 use tarsier_types::StreamKind;
 
-use crate::recording::until_written;
+use crate::recording::{stream, until_written};
 use crate::{cameras, hub, journey};
+
+/// On a busy machine, too.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Kind and bytes of a unit.
 type Unit = (u8, Vec<u8>);
@@ -158,7 +162,12 @@ fn of_a_camera_that_codes_its_streams_differently_auto_may_be_either() {
         let sub = json!({ "url": server.url(1, StreamKind::Sub) });
         let camera = json!({ "name": "Mole", "main": { "url": encoder.url }, "sub": sub });
         let id = hub.add_camera(&camera).await?;
-        until_written(&hub, &id, 30).await?;
+        let path = format!("/api/v1/cameras/{id}/status");
+        hub.until("both streams flow", &path, PATIENCE, |status| {
+            let flows = |of| stream(status, of).is_ok_and(|it| it["is_playing"] == true);
+            (flows("main") && flows("sub")).then_some(())
+        })
+        .await?;
         let (mut viewer, told) = Viewer::open_seeing(&hub, (&id, "auto"), Eyes::Both).await?;
         ensure!(told.contains("AV1/90000") && told.contains("H264/90000"), "{told}");
         let picture = viewer.picture().await?;
