@@ -40,19 +40,31 @@ pub enum Ears {
     Opus,
 }
 
+/// Which pictures a viewer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eyes {
+    /// Of H.264 alone.
+    H264,
+    /// Of AV1 alone.
+    Av1,
+    /// Of both.
+    Both,
+}
+
 impl Viewer {
     /// Not connected yet: with the offer, and what an answer is taken by.
     pub async fn new() -> anyhow::Result<(Self, String, SdpPendingOffer)> {
-        Self::with(Ears::Deaf).await
+        Self::with(Eyes::H264, Ears::Deaf).await
     }
 
-    async fn with(ears: Ears) -> anyhow::Result<(Self, String, SdpPendingOffer)> {
+    async fn with(eyes: Eyes, ears: Ears) -> anyhow::Result<(Self, String, SdpPendingOffer)> {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).await?;
         let address = socket.local_addr()?;
         let has_g711 = ears == Ears::Browser;
         let mut rtc = Rtc::builder()
             .clear_codecs()
-            .enable_h264(true)
+            .enable_h264(eyes != Eyes::Av1)
+            .enable_av1(eyes != Eyes::H264)
             .enable_opus(ears != Ears::Deaf, false)
             .enable_pcmu(has_g711, false)
             .enable_pcma(has_g711, false)
@@ -94,14 +106,32 @@ impl Viewer {
         Ok((viewer, location, etag))
     }
 
+    /// Begins to watch with those eyes; the hub's answer, too.
+    pub async fn open_seeing(
+        hub: &HubProcess,
+        place: (&str, &str),
+        eyes: Eyes,
+    ) -> anyhow::Result<(Self, String)> {
+        let (viewer, _, _, told) = Self::opened(hub, place, (eyes, Ears::Deaf)).await?;
+        Ok((viewer, told))
+    }
+
     /// The same with sound; answers the hub's answer, too.
     pub async fn open_hearing(
         hub: &HubProcess,
-        (camera, stream): (&str, &str),
+        place: (&str, &str),
         ears: Ears,
     ) -> anyhow::Result<(Self, String, String, String)> {
-        let (mut viewer, offer, pending) = Self::with(ears).await?;
-        let answer = offer_to(hub, (camera, stream), "application/sdp", offer).await?;
+        Self::opened(hub, place, (Eyes::H264, ears)).await
+    }
+
+    async fn opened(
+        hub: &HubProcess,
+        place: (&str, &str),
+        (eyes, ears): (Eyes, Ears),
+    ) -> anyhow::Result<(Self, String, String, String)> {
+        let (mut viewer, offer, pending) = Self::with(eyes, ears).await?;
+        let answer = offer_to(hub, place, "application/sdp", offer).await?;
         let head = |name| {
             let value = answer.headers().get(&name).with_context(|| format!("no {name}"))?;
             Ok::<_, anyhow::Error>(value.to_str()?.to_owned())

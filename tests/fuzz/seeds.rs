@@ -229,7 +229,9 @@ pub(crate) fn offers() -> Vec<Vec<u8>> {
          m=video 9 UDP/TLS/RTP/SAVPF 103 104\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n\
          a=rtpmap:103 H264/90000\r\n\
          a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
-         a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n",
+         a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n\
+         a=rtpmap:45 AV1/90000\r\na=fmtp:45 level-idx=5;profile=0;tier=0\r\n\
+         a=rtpmap:46 rtx/90000\r\na=fmtp:46 apt=45\r\n",
         "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\n",
     ])
 }

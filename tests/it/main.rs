@@ -33,6 +33,7 @@ mod tokens;
 mod transcode;
 mod whep;
 mod whep_auto;
+mod whep_av1;
 mod whep_h265;
 mod whep_sound;
 

@@ -1,8 +1,8 @@
 //! The only door to libav: reads what the pure-Rust engine cannot, decodes stills, and codes live pictures anew.
 //!
 //! ```text
-//! camera ─> libav ─> reader ─┬─ pictures (nals, stamps) ─┬─> burst ─> timeline, sync ─> SourceEvent
-//!           (watch)          └─ sound ──────────────────-┘   (assembly)
+//! camera ─> libav ─> reader ─┬─ pictures (nals, obus, stamps) ─┬─> burst ─> timeline, sync ─> SourceEvent
+//!           (watch)          └─ sound ─────────────────────────┘   (assembly)
 //! fragmented MP4 in memory ─> libav ─> still ─> JPEG, PNG
 //! access units ─> libav ─> transcode (cadence, choice of an encoder) ─> H.264
 //!                          opus (blocks) ────────────────> Opus
@@ -24,6 +24,7 @@ mod fail;
 mod libav;
 mod location;
 mod nals;
+mod obus;
 mod opus;
 mod pictures;
 mod probe;

@@ -161,6 +161,10 @@ impl Demuxer {
             count: threads.max(1),
             ..ffmpeg::threading::Config::kind(ffmpeg::threading::Type::Slice)
         });
+        if context.id() == Id::AV1 {
+            // dav1d knows no such threads, and holds pictures back unless it is told so.
+            context.set_flags(ffmpeg::codec::Flags::LOW_DELAY);
+        }
         context.decoder().video()
     }
 

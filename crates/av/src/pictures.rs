@@ -19,6 +19,7 @@ use tarsier_types::{Codec, VideoParameters};
 use crate::burst::Came;
 use crate::libav::{RawPacket, StreamFacts};
 use crate::nals::{Framing, NalCoding, NalKind, Sets};
+use crate::obus;
 use crate::stamps::{Stamp, Stamps, Told};
 
 /// After so many keyframes without a split picture, a packet counts as a whole picture.
@@ -122,7 +123,9 @@ impl Pictures {
                 }
                 let entry = sample_entry::av01_from_av1c(record, *width, *height);
                 let parameters = sample_entry::video_parameters(entry, self.millifps);
-                self.stamps.push(told(packet), raw(packet, packet.is_keyframe, came, parameters));
+                let coded = raw(packet, packet.is_keyframe, came, parameters);
+                let data = obus::temporal_unit(&packet.data, packet.is_keyframe, record);
+                self.stamps.push(told(packet), Coded { data, ..coded });
             }
             Kind::Mjpeg => match jpeg_size(&packet.data) {
                 Some((width, height)) => {

@@ -11,6 +11,8 @@ pub const SEQUENCE_HEADER: u8 = 1;
 pub const TEMPORAL_DELIMITER: u8 = 2;
 /// The header of a picture whose tiles follow as units of their own.
 pub const FRAME_HEADER: u8 = 3;
+/// Tells about pictures: light levels, time codes.
+pub const METADATA: u8 = 5;
 /// The header of a picture, and its tiles.
 pub const FRAME: u8 = 6;
 
@@ -64,6 +66,24 @@ pub fn units(data: &[u8]) -> impl Iterator<Item = Obu<'_>> {
         rest = after;
         Some(unit)
     })
+}
+
+/// The units of a temporal unit; none if one of them is not whole.
+pub fn whole(data: &[u8]) -> Option<Vec<Obu<'_>>> {
+    let mut rest = data;
+    let mut units = Vec::new();
+    while !rest.is_empty() {
+        let (unit, after) = read(rest, |_| None)?;
+        units.push(unit);
+        rest = after;
+    }
+    Some(units)
+}
+
+/// The sequence header in an `AV1CodecConfigurationRecord` (AV1 in ISOBMFF section 2.3): its units stand behind four bytes.
+/// It need not hold any.
+pub fn sequence_header_of(av1c: &[u8]) -> Option<Obu<'_>> {
+    units(av1c.get(4..)?).find(|unit| unit.kind() == SEQUENCE_HEADER)
 }
 
 /// The first unit, and what comes after it. `sizeless` says how long one is that does not say so itself, of how much is left.
@@ -140,6 +160,21 @@ mod tests {
             0,
             "a size without an end"
         );
+    }
+
+    #[test]
+    fn what_is_not_whole_is_nothing() {
+        assert_eq!(whole(&[0x12, 0, 0x0a, 2, 7, 8]).map(|units| units.len()), Some(2));
+        assert_eq!(whole(&[0x12, 0, 0x0a, 3, 7, 8]), None);
+        assert_eq!(whole(&[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_configuration_may_hold_the_sequence_header() {
+        let record = [0x81, 4, 0x0c, 0, 0x2a, 1, 9, 0x0a, 2, 7, 8];
+        assert_eq!(sequence_header_of(&record).unwrap().payload, [7, 8]);
+        assert_eq!(sequence_header_of(&record[..4]), None);
+        assert_eq!(sequence_header_of(&[]), None);
     }
 
     #[test]

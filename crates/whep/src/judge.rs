@@ -1,12 +1,15 @@
 //! Brain: whether a stream can be shown by a viewer over WebRTC, and by which payload of his.
 //!
 //! WebRTC has no decoding times, so pictures must be sent in the order in which they are shown. H.264 is taken by every
-//! browser, H.265 by those whose hardware decodes it. What does not belong here: sentences for people.
+//! browser, H.265 by those whose hardware decodes it, AV1 by those that bring a decoder. What does not belong here: sentences
+//! for people.
+
+use std::cmp::Reverse;
 
 use tarsier_types::{AccessUnit, Codec, VideoParameters};
 
-use crate::offer::{H264Payload, H265Payload, VideoPayloads};
-use crate::picture::Sets;
+use crate::offer::{Av1Payload, H264Payload, H265Payload, VideoPayloads};
+use crate::picture::NalSets;
 
 /// Why this stream does not go over WebRTC to this viewer; by Media Source Extensions it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,7 @@ pub enum Refusal {
 pub(crate) enum Payload {
     H264(H264Payload),
     H265(H265Payload),
+    Av1(Av1Payload),
 }
 
 impl Payload {
@@ -37,6 +41,7 @@ impl Payload {
         match self {
             Self::H264(payload) => payload.payload_type,
             Self::H265(payload) => payload.payload_type,
+            Self::Av1(payload) => payload.payload_type,
         }
     }
 }
@@ -58,32 +63,43 @@ pub(crate) fn payload(
     let other = || Refusal::Codec { rfc6381: video.rfc6381.clone() };
     match video.codec {
         Codec::H264 => {
-            let sets = Sets::of(video).ok_or(Refusal::ParameterSets)?;
+            let sets = NalSets::of(video).ok_or(Refusal::ParameterSets)?;
             let payload = h264(sets.profile_idc(), &offered.h264);
             payload.map(Payload::H264).ok_or(Refusal::NoH264InOffer)
         }
         Codec::Hevc => {
             let wanted = ProfileTierLevel::parse(&video.rfc6381).ok_or_else(other)?;
             let payload = h265(wanted, &offered.h265).ok_or_else(other)?;
-            Sets::of(video).ok_or(Refusal::ParameterSets)?;
+            NalSets::of(video).ok_or(Refusal::ParameterSets)?;
             Ok(Payload::H265(payload))
+        }
+        Codec::Av1 => {
+            let wanted = Av1Level::parse(&video.rfc6381).ok_or_else(other)?;
+            if wanted.depth > MAX_AV1_DEPTH {
+                return Err(other());
+            }
+            av1(wanted, &offered.av1).map(Payload::Av1).ok_or_else(other)
         }
         _ => Err(other()),
     }
 }
 
-/// What the answer names: the payload that was chosen, and one of the other coding where that may be shown later.
+/// What the answer names: the payload that was chosen, and one of each other coding where that may be shown later.
 pub(crate) fn answered(offered: &VideoPayloads, chosen: Payload, shown: Shown) -> VideoPayloads {
-    let is_several = shown == Shown::Several;
-    let (h264, h265) = match chosen {
-        Payload::H264(chosen) => {
-            (Some(chosen), h265(ProfileTierLevel::MAIN, &offered.h265).filter(|_| is_several))
-        }
-        Payload::H265(chosen) => {
-            (h264(HIGH_PROFILE, &offered.h264).filter(|_| is_several), Some(chosen))
-        }
+    let mut named = match shown {
+        Shown::One => VideoPayloads::default(),
+        Shown::Several => VideoPayloads {
+            h264: h264(HIGH_PROFILE, &offered.h264).into_iter().collect(),
+            h265: h265(ProfileTierLevel::MAIN, &offered.h265).into_iter().collect(),
+            av1: av1(Av1Level::MAIN, &offered.av1).into_iter().collect(),
+        },
     };
-    VideoPayloads { h264: h264.into_iter().collect(), h265: h265.into_iter().collect() }
+    match chosen {
+        Payload::H264(chosen) => named.h264 = vec![chosen],
+        Payload::H265(chosen) => named.h265 = vec![chosen],
+        Payload::Av1(chosen) => named.av1 = vec![chosen],
+    }
+    named
 }
 
 /// `profile_idc` of H.264 High.
@@ -117,6 +133,23 @@ fn h265(wanted: ProfileTierLevel, offered: &[H265Payload]) -> Option<H265Payload
     offered.iter().filter(decodes).max_by_key(nearest).copied()
 }
 
+/// No offer tells how deep its decoder goes. Main has ten bits too, but what browsers decode WebRTC with has not (Chromium 156).
+const MAX_AV1_DEPTH: u8 = 8;
+
+/// A profile's decoders do those below it as well (AV1 specification, annex A.2). Level and tier refuse nobody, as above:
+/// browsers offer level 3.1 and show what their machine can.
+fn av1(wanted: Av1Level, offered: &[Av1Payload]) -> Option<Av1Payload> {
+    let nearest = |payload: &&Av1Payload| {
+        (
+            Reverse(payload.profile),
+            payload.tier == wanted.tier,
+            payload.level_idx >= wanted.level_idx,
+            payload.level_idx,
+        )
+    };
+    offered.iter().filter(|payload| payload.profile >= wanted.profile).max_by_key(nearest).copied()
+}
+
 /// What a decoder of H.265 must be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProfileTierLevel {
@@ -140,6 +173,32 @@ impl ProfileTierLevel {
         let tier = u8::from(level.starts_with('H'));
         let level = level.get(1..)?.parse().ok()?;
         Some(Self { profile, compatible, tier, level })
+    }
+}
+
+/// What a decoder of AV1 must be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Av1Level {
+    profile: u8,
+    level_idx: u8,
+    tier: u8,
+    /// Bits of a sample.
+    depth: u8,
+}
+
+impl Av1Level {
+    /// Main, level 3.1, main tier.
+    const MAIN: Self = Self { profile: 0, level_idx: 5, tier: 0, depth: 8 };
+
+    /// From `av01.0.08M.08` (AV1 in ISOBMFF section 5): profile, level and tier, depth.
+    fn parse(rfc6381: &str) -> Option<Self> {
+        let mut parts = rfc6381.split('.').skip(1);
+        let profile = parts.next()?.parse().ok()?;
+        let level = parts.next()?;
+        let tier = u8::from(level.ends_with('H'));
+        let level_idx = level.strip_suffix(['M', 'H'])?.parse().ok()?;
+        let depth = parts.next()?.parse().ok()?;
+        Some(Self { profile, level_idx, tier, depth })
     }
 }
 
@@ -169,7 +228,8 @@ mod tests {
     use tarsier_types::{Dts, Pts, Ticks, Track, UtcMs};
 
     use super::*;
-    use crate::offer::fixtures::{CHROME_H265, CHROMIUM, with_payloads};
+    use crate::obus::fixtures::av1;
+    use crate::offer::fixtures::{CHROME_H265, CHROMIUM, CHROMIUM_AV1, with_payloads};
     use crate::offer::video_payloads;
     use crate::picture::fixtures::{hevc, video};
 
@@ -218,21 +278,56 @@ mod tests {
     }
 
     #[test]
+    fn av1_goes_to_who_decodes_its_profile() {
+        let offer = |lines: &str| video_payloads(&with_payloads(CHROMIUM, lines)).unwrap();
+        let map = "a=rtpmap:45 AV1/90000\r\n";
+        let (chromium, bare) = (offer(CHROMIUM_AV1), offer(map));
+        let rich = offer(&format!("{map}a=fmtp:45 profile=2;level-idx=13\r\n"));
+        let two_levels = offer(
+            "a=rtpmap:47 AV1/90000\r\na=fmtp:47 level-idx=13\r\na=rtpmap:45 AV1/90000\r\na=fmtp:45 level-idx=5\r\n",
+        );
+        for (rfc6381, offered, wanted, why) in [
+            ("av01.0.04M.08", &chromium, Some(45), "Main"),
+            ("av01.0.12H.08", &chromium, Some(45), "neither level nor tier refuses"),
+            ("av01.1.04M.08", &chromium, Some(47), "High"),
+            ("av01.2.04M.08", &chromium, None, "a decoder of High does not decode 4:2:2"),
+            ("av01.0.08M.08", &bare, Some(45), "Main is what is meant by nothing"),
+            ("av01.1.08M.08", &bare, None, "4:4:4"),
+            ("av01.1.08M.08.0.000", &rich, Some(45), "who decodes everything"),
+            ("av01.0.08M.10", &rich, None, "ten bits are not decoded, whatever is offered"),
+            ("av01.0.08M.08", &two_levels, Some(47), "the level that is enough"),
+            ("av01", &chromium, None, "nothing is known of it"),
+        ] {
+            let told = payload(&av1(rfc6381, &[]), offered);
+            let told = told.map(Payload::payload_type).ok();
+            assert_eq!(told, wanted, "{rfc6381}: {why}");
+        }
+        let none = payload(&av1("av01.0.04M.08", &[]), &video_payloads(CHROMIUM).unwrap());
+        assert_eq!(none, Err(Refusal::Codec { rfc6381: "av01.0.04M.08".to_owned() }));
+    }
+
+    #[test]
     fn who_is_shown_one_stream_is_answered_by_its_coding_alone() {
-        let offered = video_payloads(&with_payloads(CHROMIUM, CHROME_H265)).unwrap();
+        let lines = [CHROME_H265, CHROMIUM_AV1].concat();
+        let offered = video_payloads(&with_payloads(CHROMIUM, &lines)).unwrap();
         let numbers = |video: &VideoParameters, shown| {
             let kept = answered(&offered, payload(video, &offered).unwrap(), shown);
             let h264 = kept.h264.iter().map(|payload| payload.payload_type);
-            h264.chain(kept.h265.iter().map(|payload| payload.payload_type)).collect::<Vec<_>>()
+            let h265 = kept.h265.iter().map(|payload| payload.payload_type);
+            let av1 = kept.av1.iter().map(|payload| payload.payload_type);
+            h264.chain(h265).chain(av1).collect::<Vec<_>>()
         };
-        let hevc = hevc("hvc1.2.4.L120.B0");
+        let (hevc, av1) = (hevc("hvc1.2.4.L120.B0"), av1("av01.1.04M.08", &[]));
         assert_eq!(numbers(&video(77), Shown::One), [39]);
         assert_eq!(numbers(&hevc, Shown::One), [51]);
-        assert_eq!(numbers(&video(77), Shown::Several), [39, 49]);
-        assert_eq!(numbers(&hevc, Shown::Several), [109, 51]);
-        let no_h265 = VideoPayloads { h265: Vec::new(), ..offered.clone() };
-        let chosen = payload(&video(77), &no_h265).unwrap();
-        assert_eq!(answered(&no_h265, chosen, Shown::Several).h265, [], "what is not offered");
+        assert_eq!(numbers(&av1, Shown::One), [47]);
+        assert_eq!(numbers(&video(77), Shown::Several), [39, 49, 45]);
+        assert_eq!(numbers(&hevc, Shown::Several), [109, 51, 45]);
+        assert_eq!(numbers(&av1, Shown::Several), [109, 49, 47]);
+        let alone = video_payloads(CHROMIUM).unwrap();
+        let chosen = payload(&video(77), &alone).unwrap();
+        let kept = answered(&alone, chosen, Shown::Several);
+        assert!(kept.h265.is_empty() && kept.av1.is_empty(), "what is not offered: {kept:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod g711;
 pub mod gate;
 pub mod judge;
 mod line;
+mod obus;
 pub mod offer;
 mod peer;
 mod picture;

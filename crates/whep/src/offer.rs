@@ -1,4 +1,4 @@
-//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264 and H.265 are
+//! Words: what of an SDP offer (RFC 8866) matters before the library sees it: the ways in which H.264, H.265 and AV1 are
 //! taken, and sound.
 //!
 //! What does not belong here: choosing among them ([`crate::judge`]).
@@ -39,6 +39,21 @@ pub struct H265Payload {
     pub level_id: u8,
 }
 
+/// A payload type for AV1 (RTP Payload Format For AV1, section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Av1Payload {
+    /// The number in the RTP header.
+    pub payload_type: u8,
+    /// The payload type of its retransmissions (RFC 4588).
+    pub rtx: Option<u8>,
+    /// `seq_profile`: 0 is Main, 1 High, 2 Professional.
+    pub profile: u8,
+    /// `seq_level_idx`: 5 is level 3.1.
+    pub level_idx: u8,
+    /// `seq_tier`: 1 is the high one.
+    pub tier: u8,
+}
+
 /// The payload types by which a viewer takes pictures, as they are offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VideoPayloads {
@@ -46,6 +61,8 @@ pub struct VideoPayloads {
     pub h264: Vec<H264Payload>,
     /// Of H.265.
     pub h265: Vec<H265Payload>,
+    /// Of AV1.
+    pub av1: Vec<Av1Payload>,
 }
 
 /// What is wrong with an offer.
@@ -65,6 +82,9 @@ const UNNAMED_PROFILE: u32 = 0x0042_001f;
 /// What RFC 7798 section 7.1 says of a payload that does not name them: Main, main tier, level 3.1. Older Safari names
 /// none.
 const UNNAMED_PTL: [u8; 3] = [1, 0, 93];
+
+/// What section 7.2.1 of the AV1 payload format says of one that does not name them: Main, level 3.1, main tier.
+const UNNAMED_AV1: [u8; 3] = [0, 5, 0];
 
 /// The payload types by which a viewer takes sound: Opus (RFC 7587), and G.711 of one channel (RFC 3551).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,20 +132,26 @@ pub fn video_payloads(offer: &str) -> Result<VideoPayloads, OfferError> {
     });
     let h265 = named("H265/90000").into_iter().filter_map(|(payload_type, parameters)| {
         matches!(parameter(parameters, "tx-mode"), None | Some("SRST")).then_some(())?;
-        let number = |name, unnamed| match parameter(parameters, name) {
-            Some(value) => value.parse::<u8>().ok(),
-            None => Some(unnamed),
-        };
         let [profile, tier, level] = UNNAMED_PTL;
         Some(H265Payload {
             payload_type,
             rtx: rtx_of(payload_type),
-            profile_id: number("profile-id", profile)?,
-            tier_flag: number("tier-flag", tier)?,
-            level_id: number("level-id", level)?,
+            profile_id: number(parameters, "profile-id", profile)?,
+            tier_flag: number(parameters, "tier-flag", tier)?,
+            level_id: number(parameters, "level-id", level)?,
         })
     });
-    Ok(VideoPayloads { h264: h264.collect(), h265: h265.collect() })
+    let av1 = named("AV1/90000").into_iter().filter_map(|(payload_type, parameters)| {
+        let [profile, level, tier] = UNNAMED_AV1;
+        Some(Av1Payload {
+            payload_type,
+            rtx: rtx_of(payload_type),
+            profile: number(parameters, "profile", profile)?,
+            level_idx: number(parameters, "level-idx", level)?,
+            tier: number(parameters, "tier", tier)?,
+        })
+    });
+    Ok(VideoPayloads { h264: h264.collect(), h265: h265.collect(), av1: av1.collect() })
 }
 
 /// How the first audio section takes sound; none where there is no such section, or it does not want to receive.
@@ -173,6 +199,11 @@ impl<'a> Section<'a> {
     }
 }
 
+/// A number among the parameters, what is meant where there is none, or nothing if it is no number.
+fn number(parameters: &str, name: &str, unnamed: u8) -> Option<u8> {
+    parameter(parameters, name).map_or(Some(unnamed), |value| value.parse().ok())
+}
+
 fn parameter<'a>(parameters: &'a str, name: &str) -> Option<&'a str> {
     parameters
         .split(';')
@@ -205,6 +236,12 @@ a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:13 CN/8000\r\na=rtpmap:
 a=fmtp:49 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST\r\na=rtpmap:50 rtx/90000\r\na=fmtp:50 apt=49\r\n\
 a=rtpmap:51 H265/90000\r\na=rtcp-fb:51 nack pli\r\n\
 a=fmtp:51 level-id=180;profile-id=2;tier-flag=0;tx-mode=SRST\r\na=rtpmap:52 rtx/90000\r\na=fmtp:52 apt=51\r\n";
+
+    /// What Chromium 156 puts behind H.264.
+    pub(crate) const CHROMIUM_AV1: &str = "a=rtpmap:45 AV1/90000\r\na=rtcp-fb:45 nack pli\r\n\
+a=fmtp:45 level-idx=5;profile=0;tier=0\r\na=rtpmap:46 rtx/90000\r\na=fmtp:46 apt=45\r\n\
+a=rtpmap:47 AV1/90000\r\na=rtcp-fb:47 nack pli\r\n\
+a=fmtp:47 level-idx=5;profile=1;tier=0\r\na=rtpmap:48 rtx/90000\r\na=fmtp:48 apt=47\r\n";
 
     /// An offer with lines of payloads put behind its attributes.
     pub(crate) fn with_payloads(offer: &str, lines: &str) -> String {
@@ -249,6 +286,7 @@ mod tests {
                     payload(109, None, 0x0064_001f),
                 ],
                 h265: vec![],
+                av1: vec![],
             })
         );
     }
@@ -278,6 +316,26 @@ mod tests {
             assert_eq!(h265(&format!("{map}a=fmtp:49 {bad}\r\n")), [], "{bad}");
         }
         assert_eq!(h265("a=rtpmap:49 H265/180000\r\n"), [], "no clock of pictures");
+    }
+
+    #[test]
+    fn av1_is_taken_as_browsers_write_it_and_without_a_word() {
+        let av1 = |lines: &str| {
+            let offer =
+                format!("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 45 46 47 48\r\na=recvonly\r\n{lines}");
+            let payloads = video_payloads(&offer).unwrap().av1;
+            let tuple =
+                |of: &Av1Payload| (of.payload_type, of.rtx, of.profile, of.level_idx, of.tier);
+            payloads.iter().map(tuple).collect::<Vec<_>>()
+        };
+        let chromium = [(45, Some(46), 0, 5, 0), (47, Some(48), 1, 5, 0)];
+        assert_eq!(av1(fixtures::CHROMIUM_AV1), chromium);
+        let map = "a=rtpmap:45 AV1/90000\r\n";
+        assert_eq!(av1(map), [(45, None, 0, 5, 0)], "nothing is named: Main, level 3.1");
+        let rich = format!("{map}a=fmtp:45 profile=2; tier=1; level-idx=31\r\n");
+        assert_eq!(av1(&rich), [(45, None, 2, 31, 1)]);
+        assert_eq!(av1(&format!("{map}a=fmtp:45 profile=main\r\n")), []);
+        assert_eq!(av1("a=rtpmap:45 AV1/48000\r\n"), [], "no clock of pictures");
     }
 
     #[test]

@@ -119,6 +119,18 @@ impl Peer {
             let (profile, tier, level) = (of.profile_id, of.tier_flag, of.level_id);
             config.codec_config().add_h265(number, rtx, profile, tier, level);
         }
+        for of in &pictures.av1 {
+            let (number, rtx) = (of.payload_type.into(), of.rtx.map(Into::into));
+            // As they are offered: the library matches them by the letter.
+            let format = FormatParams {
+                profile: Some(of.profile),
+                level_idx: Some(of.level_idx),
+                tier: Some(of.tier),
+                ..FormatParams::default()
+            };
+            let clock = Frequency::NINETY_KHZ;
+            config.codec_config().add_config(number, rtx, Codec::Av1, clock, None, format);
+        }
         let (opus, telephone) = (Frequency::FORTY_EIGHT_KHZ, Frequency::EIGHT_KHZ);
         for (payload, codec, clock, channels) in [
             (sound.opus, Codec::Opus, opus, Some(2)),
@@ -181,7 +193,7 @@ impl Peer {
         }
     }
 
-    /// A picture, in Annex B, by one of the payloads, and when it was by the wall clock.
+    /// A picture, in Annex B or as units of AV1, by one of the payloads, and when it was by the wall clock.
     pub(crate) fn write(
         &mut self,
         payload_type: u8,
@@ -307,8 +319,11 @@ mod tests {
 
     use super::*;
     use crate::judge::{Shown, answered as kept, payload};
-    use crate::offer::fixtures::{CHROME_H265, CHROMIUM_AUDIO, WHOLE as OFFER, with_payloads};
-    use crate::offer::{H264Payload, H265Payload};
+    use crate::obus::fixtures::av1;
+    use crate::offer::fixtures::{
+        CHROME_H265, CHROMIUM_AUDIO, CHROMIUM_AV1, WHOLE as OFFER, with_payloads,
+    };
+    use crate::offer::{Av1Payload, H264Payload, H265Payload};
     use crate::picture::fixtures::{hevc, video};
     use crate::session::instant;
 
@@ -316,7 +331,7 @@ mod tests {
 
     fn answered(offer: &str) -> Result<(Peer, String, String), RtcError> {
         let h264 = H264Payload { payload_type: 103, rtx: Some(104), profile_level_id: 0x42_001f };
-        answered_by(offer, VideoPayloads { h264: vec![h264], h265: vec![] })
+        answered_by(offer, VideoPayloads { h264: vec![h264], ..VideoPayloads::default() })
     }
 
     fn answered_by(
@@ -349,7 +364,7 @@ mod tests {
             )),
         ];
         proptest::collection::vec((any::<Index>(), 0_usize..12, piece), 0..6).prop_map(|changes| {
-            let mut offer = with_payloads(OFFER, CHROME_H265);
+            let mut offer = with_payloads(OFFER, &[CHROME_H265, CHROMIUM_AV1].concat());
             for (at, length, piece) in changes {
                 let from = at.index(offer.len() + 1);
                 let until = (from + length).min(offer.len());
@@ -447,13 +462,43 @@ mod tests {
             (CHROME_H265, h265(51, Some(52), 2, 180), Some(main_10)),
             (old_safari, h265(49, None, 1, 93), None),
         ] {
-            let pictures = VideoPayloads { h264: vec![], h265: vec![payload] };
+            let pictures = VideoPayloads { h265: vec![payload], ..VideoPayloads::default() };
             let number = payload.payload_type;
             let (_, answer, _) = answered_by(&with_payloads(OFFER, lines), pictures).unwrap();
             assert!(answer.contains(&format!("a=rtpmap:{number} H265/90000")), "{answer}");
             assert!(!answer.contains("H264"), "it will not be sent: {answer}");
             let told = answer.lines().find(|line| line.starts_with(&format!("a=fmtp:{number} ")));
             assert_eq!(told, fmtp, "{answer}");
+            let repairs = answer.contains(&format!("apt={number}"));
+            assert_eq!(repairs, payload.rtx.is_some(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn av1_is_answered_with_the_number_and_the_words_of_the_offer() {
+        let av1 = |payload_type, rtx, profile| Av1Payload {
+            payload_type,
+            rtx,
+            profile,
+            level_idx: 5,
+            tier: 0,
+        };
+        for (lines, payload, fmtp) in [
+            (CHROMIUM_AV1, av1(45, Some(46), 0), "profile=0;level-idx=5;tier=0"),
+            (CHROMIUM_AV1, av1(47, Some(48), 1), "profile=1;level-idx=5;tier=0"),
+            ("a=rtpmap:45 AV1/90000\r\n", av1(45, None, 0), "profile=0;level-idx=5;tier=0"),
+        ] {
+            let pictures = VideoPayloads { av1: vec![payload], ..VideoPayloads::default() };
+            let number = payload.payload_type;
+            let (_, answer, _) = answered_by(&with_payloads(OFFER, lines), pictures).unwrap();
+            let maps = answer.lines().filter(|line| line.starts_with("a=rtpmap:"));
+            let coded: Vec<_> = maps.filter(|line| !line.contains(" rtx/")).collect();
+            assert_eq!(
+                coded,
+                [format!("a=rtpmap:{number} AV1/90000")],
+                "nothing else will be sent"
+            );
+            assert!(answer.contains(&format!("a=fmtp:{number} {fmtp}")), "{answer}");
             let repairs = answer.contains(&format!("apt={number}"));
             assert_eq!(repairs, payload.rtx.is_some(), "{answer}");
         }
@@ -493,7 +538,7 @@ mod tests {
         #[test]
         fn no_offer_panics(offer in offers()) {
             let offered = crate::offer::video_payloads(&offer).unwrap_or_default();
-            for video in [video(77), hevc("hvc1.1.6.L93.B0")] {
+            for video in [video(77), hevc("hvc1.1.6.L93.B0"), av1("av01.0.04M.08", &[])] {
                 if let Ok(chosen) = payload(&video, &offered) {
                     let _ = answered_by(&offer, kept(&offered, chosen, Shown::Several));
                 }

@@ -1,20 +1,47 @@
 //! Brain: a stored picture as the library wants it: NAL units behind start codes (Annex B of H.264 and of H.265), with the
-//! parameter sets before each keyframe, so that a decoder can begin there.
+//! parameter sets before each keyframe, so that a decoder can begin there; or units of AV1 ([`crate::obus`]).
 //!
-//! What does not belong here: RTP; the library cuts NAL units into packets.
+//! What does not belong here: RTP; the library cuts units into packets.
 
 use tarsier_segment::nal::{h264_type, hevc_type};
 use tarsier_segment::sample_entry::parameter_nals;
 use tarsier_types::{AccessUnit, Codec, VideoParameters};
+
+use crate::obus::{Sequence, temporal_unit};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const LENGTH_BYTES: usize = 4;
 /// The library leaves out a parameter set of H.265 that is longer than a packet (str0m 0.25).
 const MAX_SET_BYTES: usize = 1000;
 
-/// The parameter sets of a run.
+/// What a decoder must know before the pictures of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sets {
+pub(crate) enum Sets {
+    Nals(NalSets),
+    Obus(Sequence),
+}
+
+impl Sets {
+    /// None where they cannot be sent.
+    pub(crate) fn of(video: &VideoParameters) -> Option<Self> {
+        match video.codec {
+            Codec::Av1 => Some(Self::Obus(Sequence::of(video))),
+            _ => NalSets::of(video).map(Self::Nals),
+        }
+    }
+
+    /// The picture for the wire, with so many bytes that mean nothing; none if there is nothing whole in it.
+    pub(crate) fn wire(&self, unit: &AccessUnit, pad_bytes: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Nals(sets) => annex_b(unit, sets, pad_bytes),
+            Self::Obus(sequence) => temporal_unit(unit, sequence, pad_bytes),
+        }
+    }
+}
+
+/// The parameter sets of a run of H.264 or H.265.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NalSets {
     coding: Coding,
     /// In the order that a decoder wants.
     nals: Vec<Vec<u8>>,
@@ -27,7 +54,7 @@ enum Coding {
     H265,
 }
 
-impl Sets {
+impl NalSets {
     /// One of each kind: the library keeps no more (str0m 0.25).
     pub(crate) fn of(video: &VideoParameters) -> Option<Self> {
         let nals = parameter_nals(&video.sample_entry)?;
@@ -91,7 +118,7 @@ impl Coding {
 }
 
 /// Names what is in a message to nobody: a decoder passes over what it does not know. Made by chance.
-const PADDING_ID: [u8; 16] = [
+pub(crate) const PADDING_ID: [u8; 16] = [
     0x9b, 0x4e, 0x71, 0xd2, 0x5a, 0xc8, 0x43, 0x1f, 0xa6, 0x3d, 0xe7, 0x58, 0x94, 0x2b, 0xf1, 0x6c,
 ];
 
@@ -108,8 +135,8 @@ fn padding(coding: Coding, bytes: usize) -> Vec<u8> {
     nal
 }
 
-/// The picture for the wire, with so many bytes that mean nothing; none if there is no whole NAL unit in it.
-pub(crate) fn annex_b(unit: &AccessUnit, sets: &Sets, pad_bytes: usize) -> Option<Vec<u8>> {
+/// None if there is no whole NAL unit in it.
+fn annex_b(unit: &AccessUnit, sets: &NalSets, pad_bytes: usize) -> Option<Vec<u8>> {
     let sets_bytes: usize = sets.nals.iter().map(|nal| nal.len() + START_CODE.len()).sum();
     let mut bytes = Vec::with_capacity(unit.data.len() + sets_bytes + pad_bytes + 64);
     let mut put = |nal: &[u8]| {
@@ -210,7 +237,7 @@ mod tests {
 
     #[test]
     fn parameter_sets_stand_before_each_keyframe_and_nowhere_else() {
-        let sets = Sets::of(&video(77)).unwrap();
+        let sets = NalSets::of(&video(77)).unwrap();
         let keyframe = unit(&[&[0x09, 0xf0], &[0x67, 1], &[0x68, 1], &[0x65, 7, 7]], true);
         assert_eq!(
             annex_b(&keyframe, &sets, 0).unwrap(),
@@ -228,7 +255,7 @@ mod tests {
 
     #[test]
     fn h265_has_three_parameter_sets_before_each_keyframe() {
-        let sets = Sets::of(&hevc("hvc1.1.6.L93.B0")).unwrap();
+        let sets = NalSets::of(&hevc("hvc1.1.6.L93.B0")).unwrap();
         let keyframe = unit(&[&[0x46, 1, 0x50], &VPS, &HEVC_SPS, &HEVC_PPS, &[0x26, 1, 7]], true);
         let code = &[0, 0, 0, 1][..];
         let whole = [code, &VPS, code, &HEVC_SPS, code, &HEVC_PPS, code, &[0x26, 1, 7]].concat();
@@ -247,7 +274,7 @@ mod tests {
     fn parameter_sets_that_the_library_would_lose_are_not_taken() {
         let of = |nals: &[&[u8]]| {
             let sample_entry = hvc1_from_hvcc(&hvcc(nals), 640, 360);
-            Sets::of(&VideoParameters { sample_entry, ..hevc("hvc1.1.6.L93.B0") })
+            NalSets::of(&VideoParameters { sample_entry, ..hevc("hvc1.1.6.L93.B0") })
         };
         let backwards = of(&[&HEVC_PPS, &[0x4e, 1, 5], &HEVC_SPS, &VPS]);
         assert_eq!(backwards, of(&[&VPS, &HEVC_SPS, &HEVC_PPS]), "in any order, beside an SEI");
@@ -260,7 +287,7 @@ mod tests {
 
     #[test]
     fn padding_stands_before_the_picture_and_tells_its_length() {
-        let sets = Sets::of(&video(77)).unwrap();
+        let sets = NalSets::of(&video(77)).unwrap();
         for pad_bytes in [1, 238, 239, 240, 5000] {
             let padded = annex_b(&unit(&[&[0x41, 9]], false), &sets, pad_bytes).unwrap();
             let nal = padded.strip_prefix(&[0, 0, 0, 1]).unwrap();
@@ -275,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_torn_picture_is_not_sent() {
-        let sets = Sets::of(&video(77)).unwrap();
+        let sets = NalSets::of(&video(77)).unwrap();
         let mut torn = unit(&[&[0x41, 9, 9, 9]], false);
         torn.data = torn.data.slice(..6);
         assert_eq!(annex_b(&torn, &sets, 0), None);

@@ -21,7 +21,7 @@ use crate::gate::{Gate, MustEnd};
 use crate::judge::{Order, payload};
 use crate::offer::{SoundPayloads, VideoPayloads};
 use crate::peer::{Peer, Said};
-use crate::picture::{Sets, annex_b};
+use crate::picture::Sets;
 use crate::place::{Over, Place};
 use crate::refresh::Refresh;
 use crate::sound::Sound;
@@ -353,7 +353,7 @@ impl<N: Clone + PartialEq + Send + Sync + 'static> Session<N> {
         }
         let now = self.clock.mono();
         let pad_bytes = self.follow.as_mut().map_or(0, |follow| follow.picture(now, live));
-        let picture = self.show.sets.as_ref().and_then(|sets| annex_b(unit, sets, pad_bytes));
+        let picture = self.show.sets.as_ref().and_then(|sets| sets.wire(unit, pad_bytes));
         let Some(picture) = picture else { return Ok(()) };
         let stamp =
             self.show.stamper.stamp(unit.pts, live.arrived_utc_us).map_err(|_| End::ClockSet)?;

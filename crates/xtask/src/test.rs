@@ -47,6 +47,7 @@ fn all(steps: &mut Steps) -> Result<()> {
     steps.step("browser journey", || browser_journey("journey.mjs"))?;
     steps.step("browser journey on a narrow line", || browser_journey("narrow.mjs"))?;
     steps.step("browser journey: a camera is turned", || browser_journey("turn.mjs"))?;
+    steps.step("browser journey: a camera that codes AV1", || browser_journey("av1.mjs"))?;
     steps.step("desktop journey", || desktop::journey(None))
 }
 

@@ -18,7 +18,7 @@ import {
   type OpenLiveLink,
 } from "./live";
 import { comeIn, handOver, isUnseen } from "./outside";
-import { hasRtc, hasRtcH265, RtcPlayer, type OpenRtcDoor } from "./rtc";
+import { hasRtc, rtcMayTakeMore, RtcPlayer, type OpenRtcDoor } from "./rtc";
 import { isConverted } from "./rung";
 
 export interface LivePairOptions {
@@ -57,7 +57,7 @@ export class LivePair {
   private readonly o: LivePairOptions;
   private wanted: Stream;
   /** WebRTC may take the camera's own pictures where MSE does not. */
-  private mayTakeOwn = hasRtcH265();
+  private mayTakeOwn = rtcMayTakeMore();
   /** Until when the connection counts as narrow, if nothing better is heard of it. */
   private narrowUntilMs = 0;
   private choose: Choose | null = null;
@@ -114,7 +114,7 @@ export class LivePair {
   want(stream: Stream): boolean {
     if (this.lanes.has("webrtc")) return false;
     this.wanted = stream;
-    this.mayTakeOwn = hasRtcH265();
+    this.mayTakeOwn = rtcMayTakeMore();
     for (const playing of this.lanes.values()) {
       if (playing.player instanceof LivePlayer) playing.player.setBest(stream);
       playing.isBest ||= playing.stream === stream;

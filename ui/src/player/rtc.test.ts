@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { hasRtcH265 } from "./rtc";
+import { rtcMayTakeMore } from "./rtc";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -13,13 +13,21 @@ function browser(...mimeTypes: string[]): void {
 
 test("H.265 by WebRTC is for whom its own word says so", () => {
   browser("video/VP8", "video/rtx", "video/H264");
-  expect(hasRtcH265()).toBe(false);
+  expect(rtcMayTakeMore()).toBe(false);
   browser("video/H264", "video/H265", "video/rtx");
-  expect(hasRtcH265()).toBe(true);
+  expect(rtcMayTakeMore()).toBe(true);
+});
+
+test("AV1 by WebRTC is more where Media Source does not take it", () => {
+  browser("video/H264", "video/AV1", "video/rtx");
+  vi.stubGlobal("MediaSource", { isTypeSupported: (type: string) => type.includes("av01") });
+  expect(rtcMayTakeMore()).toBe(false);
+  vi.stubGlobal("MediaSource", { isTypeSupported: () => false });
+  expect(rtcMayTakeMore()).toBe(true);
 });
 
 test("a browser without WebRTC takes nothing by it", () => {
-  expect(hasRtcH265()).toBe(false);
+  expect(rtcMayTakeMore()).toBe(false);
   vi.stubGlobal("RTCRtpReceiver", { getCapabilities: () => null });
-  expect(hasRtcH265()).toBe(false);
+  expect(rtcMayTakeMore()).toBe(false);
 });

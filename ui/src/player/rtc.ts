@@ -5,6 +5,7 @@
  * (`choose`).
  */
 
+import { canPlay } from "./codecs";
 import { ageOfRtpMs, DelayMeter } from "./delay";
 import type { LiveFacts } from "./live";
 import { Narrow } from "./narrow";
@@ -47,11 +48,15 @@ export function hasRtc(): boolean {
   return "RTCPeerConnection" in globalThis && "requestVideoFrameCallback" in HTMLVideoElement.prototype;
 }
 
-/** Whether this browser takes H.265 by WebRTC: those do whose hardware decodes it. */
-export function hasRtcH265(): boolean {
+/**
+ * Whether WebRTC may take the camera's own pictures where Media Source does not. H.265 by WebRTC is for those whose hardware
+ * decodes it; most that take AV1 take it both ways.
+ */
+export function rtcMayTakeMore(): boolean {
   if (!("RTCRtpReceiver" in globalThis)) return false;
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  return codecs.some(({ mimeType }) => mimeType.toLowerCase() === "video/h265");
+  const takes = (type: string): boolean => codecs.some(({ mimeType }) => mimeType.toLowerCase() === type);
+  return takes("video/h265") || (takes("video/av1") && !canPlay('video/mp4; codecs="av01.0.04M.08"'));
 }
 
 export class RtcPlayer {

@@ -11,6 +11,7 @@ use crate::still::{StillFormat, StillRequest, still};
 /// H.264 with B-frames: red for 10 pictures, then lime for 10, then blue; 320x180.
 const THREE_COLOURS: &[u8] = include_bytes!("../../../../tests/fixtures/x264_three_colours_av.mp4");
 const LIME_HEVC: &[u8] = include_bytes!("../../../../tests/fixtures/x265_lime_av.mp4");
+const LIME_AV1: &[u8] = include_bytes!("../../../../tests/fixtures/aom_lime_av.mp4");
 
 /// What a transcoder made.
 struct Made {
@@ -143,6 +144,7 @@ fn film(file: &'static [u8]) -> (VideoParameters, Vec<(CodedPicture, Bytes)>) {
     let (width, height) = (video.width.try_into().unwrap(), video.height.try_into().unwrap());
     let entry = match video.codec.unwrap() {
         tarsier_types::Codec::H264 => sample_entry::avc1_from_avcc(&video.extradata, width, height),
+        tarsier_types::Codec::Av1 => sample_entry::av01_from_av1c(&video.extradata, width, height),
         _ => sample_entry::hvc1_from_hvcc(&video.extradata, width, height),
     };
     let parameters = sample_entry::video_parameters(entry, Some(25_000)).unwrap();
@@ -269,6 +271,20 @@ fn h265_becomes_h264_of_the_size_that_was_asked_for() {
     assert_eq!(made.parameters.width, (source.0 / 2) & !1, "its shape is kept");
     let seen = made.pictures.iter().filter(|(coded, _)| coded.is_keyframe).count();
     assert_eq!(seen, keyframes, "as many places to begin at as the source has");
+    for colour in colours(&made) {
+        assert_near(colour, [0, 255, 0], "lime");
+    }
+}
+
+#[test]
+fn av1_becomes_h264_and_no_picture_waits_for_another() {
+    let (parameters, pictures) = film(LIME_AV1);
+    let count = pictures.len();
+    let (encoders, clock) = (Encoders::Software, SystemClock::start());
+    let options =
+        TranscodeOptions { max_height: 720, threads: 4, encoders, without: Vec::new(), clock };
+    let made = make(&mut Transcoder::new(options).unwrap(), (parameters, pictures));
+    assert_eq!(made.pictures.len(), count, "each comes out when it went in");
     for colour in colours(&made) {
         assert_near(colour, [0, 255, 0], "lime");
     }
