@@ -11,8 +11,12 @@ pub const SEQUENCE_HEADER: u8 = 1;
 pub const TEMPORAL_DELIMITER: u8 = 2;
 /// The header of a picture whose tiles follow as units of their own.
 pub const FRAME_HEADER: u8 = 3;
+/// Tells about pictures: light levels, time codes.
+pub const METADATA: u8 = 5;
 /// The header of a picture, and its tiles.
 pub const FRAME: u8 = 6;
+/// Tiles out of several pictures: neither files nor RTP carry any.
+pub const TILE_LIST: u8 = 8;
 
 const HAS_EXTENSION: u8 = 0x04;
 const HAS_SIZE: u8 = 0x02;
@@ -32,6 +36,11 @@ impl<'a> Obu<'a> {
     /// `obu_type`.
     pub const fn kind(&self) -> u8 {
         (self.first >> 3) & 0x0f
+    }
+
+    /// Which layer it belongs to (`temporal_id`, `spatial_id`), where it says so.
+    pub const fn layer(&self) -> Option<u8> {
+        self.extension
     }
 
     /// A unit that stands alone and may have no size in it, as RTP carries them: then it is as long as `data`.

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use crate::boxes::Writer;
 use crate::sps::{self, Sps};
 pub use read::{
-    aac_config_of, audio_parameters, avcc_of, hvcc_of, parameter_nals, streaminfo_of,
+    aac_config_of, audio_parameters, av1c_of, avcc_of, hvcc_of, parameter_nals, streaminfo_of,
     video_parameters,
 };
 

@@ -74,6 +74,12 @@ pub fn hvcc_of(sample_entry: &[u8]) -> Option<&[u8]> {
     child(body.get(VIDEO_FIELDS..)?, *b"hvcC")
 }
 
+/// The `AV1CodecConfigurationRecord` of an `av01` box.
+pub fn av1c_of(sample_entry: &[u8]) -> Option<&[u8]> {
+    let (_, body) = open(sample_entry)?;
+    child(body.get(VIDEO_FIELDS..)?, *b"av1C")
+}
+
 /// The `AudioSpecificConfig` of an `mp4a` box that holds AAC.
 pub fn aac_config_of(sample_entry: &[u8]) -> Option<&[u8]> {
     let (_, body) = open(sample_entry).filter(|(kind, _)| kind == b"mp4a")?;
