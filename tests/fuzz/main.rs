@@ -7,6 +7,7 @@
 //! `crates/demo/src/mp4/movie.rs` (films), `crates/hub/src/tests/nonsense.rs` (every route of the hub, and what stands in
 //! heads of requests), `crates/ingest/src/sync/tests.rs` (sender reports), `crates/tiers/src/manifest.rs` (buckets).
 
+mod av1;
 mod rtsp;
 mod seeds;
 mod targets;
@@ -32,6 +33,7 @@ fn files_of_footage() {
 fn what_cameras_send() {
     fuzz(targets::sample_entries, &seeds::sample_entries());
     fuzz(targets::nal_units, &seeds::pictures());
+    fuzz(av1::packets_of_a_camera, &av1::packets());
     fuzz(targets::camera_url, &seeds::urls());
     fuzz(targets::companded_sound, &seeds::companded_sound());
     fuzz(targets::onvif_answers, &seeds::onvif());
@@ -54,4 +56,5 @@ fn what_clients_of_the_rtsp_server_send() {
 #[test]
 fn what_goes_out_by_rtp() {
     fuzz(rtsp::packets, &rtsp::pictures());
+    fuzz(av1::temporal_unit, &av1::temporal_units());
 }

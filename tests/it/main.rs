@@ -3,6 +3,7 @@
 //! They need the programs built (`cargo build`); `cargo xtask test` does that first.
 
 mod auto;
+mod av1;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod clients;

@@ -703,6 +703,10 @@ def main():
             "-c:a", "pcm_mulaw", "-ar", "8000", *plain, "-f", "mov", HERE / "tiny-hevc-mulaw.mov")
         run(*first, "-t", "4", "-an", "-c:v", "libx264", "-preset", "slow", "-bf", "3", "-b_strategy", "0", "-g", "50", "-keyint_min", "50", "-sc_threshold", "0",
             "-b:v", "70k", *plain, HERE / "tiny-h264-b.mp4")
+    # As cameras code it: no picture that is shown later than the next one.
+    run("-i", HERE / "driveway-main.mp4", "-vf", "scale=320:180:flags=area,format=yuv420p", "-t", "8", "-c:v", "libaom-av1", "-usage", "realtime",
+        "-cpu-used", "7", "-lag-in-frames", "0", "-g", "50", "-keyint_min", "50", "-b:v", "48k", "-c:a", "copy", "-map_metadata", "-1",
+        "-fflags", "+bitexact", HERE / "tiny-av1-aac.mp4")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@
 //! What does not belong here: time that passes (`playout`).
 
 use tarsier_rtp::nal::{NalCodec, NalFormat};
-use tarsier_rtp::{Packets, audio, nal};
+use tarsier_rtp::{Packets, audio, av1, nal};
+use tarsier_segment::av1::is_random_access_point;
 
-use crate::mp4::{self, AudioFormat, AudioTrack, Law, ReadMovieError, VideoSample, VideoTrack};
+use crate::mp4::{
+    self, AudioFormat, AudioTrack, Law, ReadMovieError, VideoFormat, VideoSample, VideoTrack,
+};
 use crate::quirks::ParameterSetsIn;
 
 /// Why a movie cannot be made a film.
@@ -46,7 +49,7 @@ pub(crate) struct Picture {
 #[derive(Debug)]
 pub(crate) struct Pictures {
     pub(crate) timescale: u32,
-    pub(crate) format: NalFormat,
+    pub(crate) format: VideoFormat,
     /// Length of the loop in ticks.
     pub(crate) length: i64,
     pub(crate) units: Vec<Picture>,
@@ -148,22 +151,38 @@ fn pictures(
     if length <= 0 || !samples.first().is_some_and(|sample| sample.is_keyframe) {
         return Err(MakeFilmError::NoLoop);
     }
-    // avc3 and hev1 may keep the parameter sets with the pictures; the SDP wants them too.
-    if format.parameter_sets.is_empty() {
-        format.parameter_sets = in_band_sets(file, &format, &samples[0]);
+    match &mut format {
+        VideoFormat::Nal(format) => {
+            // avc3 and hev1 may keep the parameter sets with the pictures; the SDP wants them too.
+            if format.parameter_sets.is_empty() {
+                format.parameter_sets = in_band_sets(file, format, &samples[0]);
+            }
+            let is_sps = |nal: &Vec<u8>| nal.len() > 3 && nal::is_sps(format.codec, nal);
+            if !format.parameter_sets.iter().any(is_sps) {
+                return Err(MakeFilmError::NoParameterSets);
+            }
+        }
+        // Files and RTP alike keep the sequence header with each keyframe.
+        VideoFormat::Av1(_) => {
+            if !is_random_access_point(&file[samples[0].place.clone()]) {
+                return Err(MakeFilmError::NoParameterSets);
+            }
+        }
     }
-    if !format.parameter_sets.iter().any(|nal| nal.len() > 3 && nal::is_sps(format.codec, nal)) {
-        return Err(MakeFilmError::NoParameterSets);
-    }
+    let cut = |sample: &VideoSample| {
+        let bytes = &file[sample.place.clone()];
+        match &format {
+            VideoFormat::Nal(format) => {
+                let leads = sample.is_keyframe && sets != ParameterSetsIn::Sdp;
+                nal::packetise(format, VIDEO_PAYLOAD_TYPE, bytes, leads)
+            }
+            VideoFormat::Av1(_) => av1::packetise(VIDEO_PAYLOAD_TYPE, bytes, sample.is_keyframe),
+        }
+    };
     let units = samples
         .iter()
         .map(|sample| Picture {
-            packets: nal::packetise(
-                &format,
-                VIDEO_PAYLOAD_TYPE,
-                &file[sample.place.clone()],
-                sample.is_keyframe && sets != ParameterSetsIn::Sdp,
-            ),
+            packets: cut(sample),
             sent: sample.dts,
             shown: sample.pts,
             is_keyframe: sample.is_keyframe,
@@ -201,6 +220,9 @@ fn sound(track: &AudioTrack) -> Sound {
 
 #[cfg(test)]
 mod tests {
+    use tarsier_rtp::Patch;
+    use tarsier_rtp::packets::interleaved;
+
     use super::*;
     use crate::samples;
 
@@ -231,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn an_av1_film_loops_with_its_sequence_header_at_each_keyframe() {
+        let film = Film::new(samples::TINY_AV1_AAC, ParameterSetsIn::Both).unwrap();
+        assert_eq!(film.pictures.units.len(), 200);
+        assert_eq!(film.pictures.length, i64::from(film.pictures.timescale) * 8);
+        let patch = Patch { channel: 0, sequence: 0, timestamp: 0, ssrc: 0 };
+        for picture in &film.pictures.units {
+            let mut out = Vec::new();
+            picture.packets.write(patch, &mut out);
+            let (_, first) = interleaved(&out).next().unwrap();
+            let begins_sequence = first[12] & 0x08 != 0;
+            assert_eq!(begins_sequence, picture.is_keyframe, "N");
+        }
+    }
+
+    #[test]
     fn a_loop_is_cut_where_the_sound_fits() {
         let sample = |index: i64| VideoSample {
             place: 0..0,
@@ -240,6 +277,7 @@ mod tests {
             is_keyframe: index == 0,
         };
         let format = NalFormat { codec: NalCodec::Avc, length_size: 4, parameter_sets: vec![] };
+        let format = VideoFormat::Nal(format);
         let video =
             VideoTrack { timescale: 90_000, format, samples: (0..253).map(sample).collect() };
         let audio = |units| AudioTrack {

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Quirks {
     /// The timestamps of pictures and sound.
     pub timestamps: Timestamps,
-    /// Where H.264 and H.265 parameter sets are.
+    /// Where H.264 and H.265 parameter sets are. AV1 has its sequence header before each keyframe in any case.
     pub parameter_sets: ParameterSetsIn,
     /// So long after PLAY, a main stream shows the film of the sub stream: another resolution, told by new parameter sets
     /// before its first keyframe only.

@@ -14,3 +14,6 @@ pub(crate) const TINY_HEVC_MULAW: &[u8] = include_bytes!("../samples/tiny-hevc-m
 /// H.264 with B-frames and no sound, 320x180, for tests.
 #[cfg(test)]
 pub(crate) const TINY_H264_B: &[u8] = include_bytes!("../samples/tiny-h264-b.mp4");
+/// AV1 and AAC, 320x180, for tests.
+#[cfg(test)]
+pub(crate) const TINY_AV1_AAC: &[u8] = include_bytes!("../samples/tiny-av1-aac.mp4");

@@ -1,13 +1,14 @@
 //! A camera's RTSP session as a source, read by retina.
 //!
-//! What does not belong here: opening (`rtsp::open`), what a track is coded with (`rtsp::tracks`), times (`timeline`,
-//! `sync`), what to do when it fails.
+//! What does not belong here: opening (`rtsp::open`), what a track is coded with (`rtsp::tracks`), units out of packets
+//! (`rtsp::units`), times (`timeline`, `sync`), what to do when it fails.
 //!
 //! Known limits of retina 0.4.21, all harmless for nearly every camera: no RTCP receiver reports, out-of-order UDP
 //! datagrams are lost, one SPS and one PPS at a time (a camera that alternates is handed to the other engine).
 
 mod open;
 mod tracks;
+mod units;
 
 use std::collections::VecDeque;
 use std::future::Future as _;
@@ -16,10 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::Stream as _;
-use retina::client::{Demuxed, SessionGroup};
-use retina::codec::{AudioFrame, CodecItem, VideoFrame};
+use retina::client::SessionGroup;
 use retina::rtcp::ReceivedCompoundPacket;
 use tarsier_types::{
     AccessUnit, CameraUrl, Clock, Codec, Credentials, Dts, Mono, ParameterSets, Ticks, Track,
@@ -33,8 +31,9 @@ use crate::source::{Anomaly, Source, SourceError, SourceEvent};
 use crate::sync::{LipSync, SenderClock};
 use crate::timeline::Timeline;
 use tracks::{AudioTrack, SoundFrames, VideoTrack};
+use units::{Frame, Item, Units};
 
-/// Packets that cannot be read, one after another with nothing between them, after which the session is given up.
+/// Errors over packets that cannot be read, one after another with nothing between them, after which the session is given up.
 const MAX_BROKEN: u32 = 200;
 /// How long a polite farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -63,7 +62,7 @@ impl Default for Timeouts {
 
 /// A playing session. Must be dropped within the tokio runtime that opened it (retina says TEARDOWN from a task).
 pub struct RtspSource {
-    session: Demuxed,
+    session: Units,
     group: Arc<SessionGroup>,
     clock: Arc<dyn Clock>,
     redactor: Redactor,
@@ -106,7 +105,7 @@ impl RtspSource {
             if let Some(event) = self.events.pop_front() {
                 return Poll::Ready(Ok(event));
             }
-            match Pin::new(&mut self.session).poll_next(cx) {
+            match self.session.poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => self.take(item)?,
                 Poll::Ready(Some(Err(error))) => self.survive(&error)?,
                 Poll::Ready(None) => {
@@ -136,38 +135,34 @@ impl RtspSource {
         Poll::Pending
     }
 
-    fn take(&mut self, item: CodecItem) -> Result<(), SourceError> {
+    fn take(&mut self, item: Item) -> Result<(), SourceError> {
         match item {
-            CodecItem::VideoFrame(frame) => self.picture(frame),
-            CodecItem::AudioFrame(frame) => {
-                self.sound(&frame);
-                Ok(())
+            Item::Picture(frame) => self.picture(frame)?,
+            Item::Sound { frame, samples } => self.sound(frame, samples),
+            Item::Report(packet) => self.report(&packet),
+            Item::Broken { lost } => {
+                self.lost(lost);
+                self.anomaly(Anomaly::BrokenUnit);
             }
-            CodecItem::Rtcp(packet) => {
-                self.report(&packet);
-                Ok(())
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
-    fn picture(&mut self, frame: VideoFrame) -> Result<(), SourceError> {
+    fn picture(&mut self, frame: Frame) -> Result<(), SourceError> {
         let arrived = self.clock.mono();
-        if frame.loss() > 0 && self.is_running() {
-            self.anomaly(Anomaly::PacketsLost(u32::from(frame.loss())));
-        }
-        let Some(picture) = self.video.picture(frame.data()) else {
+        self.lost(frame.lost);
+        let Some(picture) = self.video.picture(&frame.data) else {
             self.anomaly(Anomaly::BrokenUnit);
             return Ok(());
         };
         let is_keyframe = picture.is_keyframe();
         self.broken_in_a_row = 0;
         self.last_picture = arrived;
-        if frame.has_new_parameters() || !self.is_running() {
+        if frame.has_new_parameters || !self.is_running() {
             self.video.reread = true;
         }
         if is_keyframe && self.video.reread {
-            self.parameters()?;
+            self.parameters(&frame.data)?;
         }
         if !self.is_running() {
             self.before_keyframe();
@@ -183,7 +178,7 @@ impl RtspSource {
         } else if self.video.is_undecodable(picture) {
             return Ok(());
         }
-        let raw = Ticks(frame.timestamp().elapsed());
+        let raw = Ticks(frame.timestamp);
         let placed = self.timeline.place(raw, arrived, is_keyframe);
         if let Some(anomaly) = placed.anomaly {
             self.anomaly(anomaly);
@@ -195,15 +190,15 @@ impl RtspSource {
             duration: placed.duration,
             is_keyframe,
             arrived: utc,
-            data: Bytes::from(frame.into_data()),
+            data: frame.data,
         }));
         Ok(())
     }
 
     /// At a keyframe: what units are decoded with from here on.
-    fn parameters(&mut self) -> Result<(), SourceError> {
+    fn parameters(&mut self, keyframe: &[u8]) -> Result<(), SourceError> {
         let stream = &self.session.streams()[self.video.stream];
-        let Some(parameters) = self.video.read_parameters(stream)? else {
+        let Some(parameters) = self.video.read_parameters(stream, keyframe)? else {
             return Ok(());
         };
         let changed = self.is_running();
@@ -221,26 +216,25 @@ impl RtspSource {
         ParameterSets { video, audio: self.audio.as_ref().map(|audio| audio.parameters.clone()) }
     }
 
-    fn sound(&mut self, frame: &AudioFrame) {
+    fn sound(&mut self, frame: Frame, samples: u32) {
         let Some(audio) = &mut self.audio else { return };
         if !self.video.has_begun() {
             return;
         }
         let (arrived, utc) = (self.clock.mono(), self.clock.utc());
-        if frame.loss() > 0 {
-            self.events
-                .push_back(SourceEvent::Anomaly(Anomaly::PacketsLost(u32::from(frame.loss()))));
+        if frame.lost > 0 {
+            self.events.push_back(SourceEvent::Anomaly(Anomaly::PacketsLost(frame.lost)));
         }
-        let stamp = frame.timestamp().elapsed();
+        let stamp = frame.timestamp;
         let frames = match &mut audio.frames {
-            SoundFrames::AsSent => vec![(stamp, Bytes::copy_from_slice(frame.data()))],
+            SoundFrames::AsSent => vec![(stamp, frame.data)],
             SoundFrames::Companded(_, sound) => {
-                let blocks = sound.push(stamp, frame.data());
+                let blocks = sound.push(stamp, &frame.data);
                 blocks.into_iter().map(|block| (block.start, block.data.into())).collect()
             }
         };
         for (start, data) in frames {
-            let length = audio.length(frame.frame_length().get());
+            let length = audio.length(samples);
             let raw = audio.ticks(start);
             let Some(placed) = self.sync.place(raw, length, arrived, &self.timeline) else {
                 continue;
@@ -294,6 +288,12 @@ impl RtspSource {
         tracing::debug!(error = %self.redactor.clean(&error.to_string()), "a packet could not be read");
         self.anomaly(Anomaly::BrokenUnit);
         Ok(())
+    }
+
+    fn lost(&mut self, packets: u32) {
+        if packets > 0 {
+            self.anomaly(Anomaly::PacketsLost(packets));
+        }
     }
 
     fn anomaly(&mut self, anomaly: Anomaly) {

@@ -1,11 +1,12 @@
-//! RTSP and RTP as a server speaks them, for every server of ours: the product's own and the demo camera.
+//! RTSP and RTP, for every server of ours (the product's own and the demo camera), and for what the client's library does not read.
 //!
-//! Words: [`message`] and [`transport`] (RFC 2326), [`digest`] (who somebody is), [`packets`] (RFC 3550), [`nal`] and [`audio`] (how units are cut into
-//! packets), [`rtcp`] (reports), [`sdp`] (how
+//! Words: [`message`] and [`transport`] (RFC 2326), [`digest`] (who somebody is), [`packets`] (RFC 3550), [`nal`], [`av1`] and
+//! [`audio`] (how units are cut into packets, and put together of them), [`rtcp`] (reports), [`sdp`] (how
 //! they are described). Hands: [`ports`], a pair of UDP sockets. What does not belong here: who may look, what is
 //! sent when.
 
 pub mod audio;
+pub mod av1;
 pub mod digest;
 pub mod message;
 pub mod nal;
@@ -15,4 +16,4 @@ pub mod rtcp;
 pub mod sdp;
 pub mod transport;
 
-pub use packets::{Packets, Patch};
+pub use packets::{Packets, Patch, Received};

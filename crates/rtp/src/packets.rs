@@ -63,6 +63,19 @@ impl Packets {
     }
 }
 
+/// A packet that came, in the order of the sequence numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// When its unit is shown or heard, unwrapped.
+    pub timestamp: i64,
+    /// The marker bit.
+    pub marker: bool,
+    /// Packets that are missing before this one.
+    pub lost: u32,
+    /// What comes behind the header of RTP.
+    pub payload: &'a [u8],
+}
+
 /// Cuts a unit into packets.
 pub struct PacketWriter {
     payload_type: u8,

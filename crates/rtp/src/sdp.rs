@@ -1,4 +1,5 @@
-//! How a track is coded, as lines of SDP (RFC 6184 section 8.2, RFC 7798 section 7.2, RFC 3640 section 4.1, RFC 3551).
+//! How a track is coded, as lines of SDP (RFC 6184 section 8.2, RFC 7798 section 7.2, RFC 3640 section 4.1, RFC 3551, RTP
+//! Payload Format For AV1 section 7).
 //!
 //! What does not belong here: the rest of a description, which every server writes for itself.
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::av1::Av1Format;
 use crate::nal::{NalCodec, NalFormat, kind};
 
 /// Pictures of H.264 or H.265, with their parameter sets.
@@ -39,6 +41,15 @@ pub fn nals(format: &NalFormat, payload_type: u8) -> String {
             )
         }
     }
+}
+
+/// Pictures of AV1; their sequence header is in the stream alone.
+pub fn av1(format: &Av1Format, payload_type: u8) -> String {
+    let (profile, level_idx, tier) = (format.profile(), format.level_idx(), format.tier());
+    format!(
+        "a=rtpmap:{payload_type} AV1/90000\r\n\
+         a=fmtp:{payload_type} profile={profile};level-idx={level_idx};tier={tier}\r\n"
+    )
 }
 
 /// AAC, with its `AudioSpecificConfig`.

@@ -1,8 +1,9 @@
 //! Words: how the tracks of a stream go out, and the pieces that a unit becomes.
 
+use tarsier_rtp::av1::{self, Av1Format};
 use tarsier_rtp::nal::{self, NalCodec, NalFormat};
 use tarsier_rtp::{Packets, audio};
-use tarsier_segment::sample_entry::{aac_config_of, parameter_nals};
+use tarsier_segment::sample_entry::{aac_config_of, av1c_of, parameter_nals};
 use tarsier_types::{AccessUnit, AudioParameters, Codec, Track, VideoParameters};
 
 use crate::flac;
@@ -19,6 +20,8 @@ const L16_BYTES: usize = 1280;
 pub(crate) enum Format {
     /// H.264 or H.265.
     Nal(NalFormat),
+    /// AV1.
+    Av1(Av1Format),
     /// AAC with its `AudioSpecificConfig`.
     Aac { config: Vec<u8>, rate_hz: u32, channels: u16 },
     /// 16-bit samples: what G.711 stands for.
@@ -70,6 +73,9 @@ fn pictures(video: &VideoParameters) -> Option<Format> {
     let codec = match video.codec {
         Codec::H264 => NalCodec::Avc,
         Codec::Hevc => NalCodec::Hevc,
+        Codec::Av1 => {
+            return av1c_of(&video.sample_entry).and_then(Av1Format::of_record).map(Format::Av1);
+        }
         _ => return None,
     };
     let sets = parameter_nals(&video.sample_entry)?;
@@ -94,7 +100,7 @@ fn sound(audio: &AudioParameters) -> Option<Format> {
 impl Format {
     pub(crate) const fn payload_type(&self) -> u8 {
         match self {
-            Self::Nal(_) => VIDEO_PAYLOAD_TYPE,
+            Self::Nal(_) | Self::Av1(_) => VIDEO_PAYLOAD_TYPE,
             Self::Aac { .. } | Self::L16 { .. } => AUDIO_PAYLOAD_TYPE,
         }
     }
@@ -102,7 +108,7 @@ impl Format {
     /// Ticks of its RTP clock in a second.
     pub(crate) const fn clock_hz(&self) -> u32 {
         match self {
-            Self::Nal(_) => VIDEO_CLOCK_HZ,
+            Self::Nal(_) | Self::Av1(_) => VIDEO_CLOCK_HZ,
             Self::Aac { rate_hz, .. } | Self::L16 { rate_hz, .. } => *rate_hz,
         }
     }
@@ -113,6 +119,10 @@ impl Format {
         match self {
             Self::Nal(format) => {
                 let packets = nal::packetise(format, payload_type, &unit.data, unit.is_keyframe);
+                vec![Piece { after: 0, packets }]
+            }
+            Self::Av1(_) => {
+                let packets = av1::packetise(payload_type, &unit.data, unit.is_keyframe);
                 vec![Piece { after: 0, packets }]
             }
             Self::Aac { .. } => {
@@ -136,7 +146,7 @@ impl Format {
 #[cfg(test)]
 pub(crate) mod fixtures {
     use bytes::Bytes;
-    use tarsier_segment::sample_entry::{avc1, flac, mp4a};
+    use tarsier_segment::sample_entry::{av01_from_av1c, avc1, flac, mp4a};
     use tarsier_types::{AudioParameters, Codec, VideoParameters};
 
     use super::Description;
@@ -149,6 +159,16 @@ pub(crate) mod fixtures {
             height: 360,
             nominal_millifps: Some(25_000),
             sample_entry: avc1(&[0x67, profile, 0, 31, 0xac], &[0x68, 0xee, 1], 640, 360),
+        }
+    }
+
+    /// AV1 of 640x360 pixels, Main profile, High tier.
+    pub(crate) fn av1() -> VideoParameters {
+        VideoParameters {
+            codec: Codec::Av1,
+            rfc6381: "av01.0.08H.08".to_owned(),
+            sample_entry: av01_from_av1c(&[0x81, 8, 0x8c, 0], 640, 360),
+            ..video(77)
         }
     }
 
@@ -204,6 +224,30 @@ mod tests {
     }
 
     #[test]
+    fn av1_goes_out_as_a_sequence_that_begins_at_its_keyframe() {
+        let description = Description::of(&fixtures::av1(), None).unwrap();
+        let mut unit = AccessUnit {
+            track: Track::Video,
+            pts: Pts(0),
+            dts: Dts(0),
+            duration: Ticks(3600),
+            is_keyframe: true,
+            arrived: UtcMs(0),
+            data: Bytes::from_static(&[0x0a, 2, 7, 8, 0x32, 2, 0x10, 9]),
+        };
+        let cut = |unit: &AccessUnit| {
+            let pieces = description.tracks[0].1.cut(unit);
+            let mut out = Vec::new();
+            let patch = Patch { channel: 0, sequence: 0, timestamp: 0, ssrc: 0 };
+            pieces[0].packets.write(patch, &mut out);
+            interleaved(&out).map(|(_, packet)| packet[12..].to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(cut(&unit), [[0x28, 3, 8, 7, 8, 0x30, 0x10, 9]], "without sizes, two OBUs");
+        unit.is_keyframe = false;
+        assert_eq!(cut(&unit)[0][0], 0x20);
+    }
+
+    #[test]
     fn g711_goes_out_as_the_samples_that_it_stands_for() {
         let mut description = fixtures::description(&fixtures::g711());
         let (_, format) = description.tracks.pop().unwrap();
@@ -239,18 +283,21 @@ mod tests {
 
     #[test]
     fn whatever_a_camera_codes_its_description_is_whole_and_its_units_are_cut() {
-        let seed = |audio: AudioParameters, unit: &[u8]| {
-            let pieces = [&fixtures::video(77).sample_entry[..], &audio.sample_entry, unit];
+        let seed = |video: VideoParameters, audio: AudioParameters, unit: &[u8]| {
+            let pieces = [&video.sample_entry[..], &audio.sample_entry, unit];
             let length = |piece: &[u8]| u16::try_from(piece.len()).unwrap().to_be_bytes();
             pieces.iter().flat_map(|piece| [&length(piece), *piece].concat()).collect::<Vec<u8>>()
         };
         let seeds = [
-            seed(fixtures::aac(), &[0, 0, 0, 3, 0x65, 1, 2]),
-            seed(fixtures::g711(), &frame(&[-8; 16])),
+            seed(fixtures::video(77), fixtures::aac(), &[0, 0, 0, 3, 0x65, 1, 2]),
+            seed(fixtures::video(77), fixtures::g711(), &frame(&[-8; 16])),
+            seed(fixtures::av1(), fixtures::aac(), &[0x0a, 2, 7, 8, 0x32, 2, 0x10, 9]),
         ];
         let check = |bytes: &[u8]| {
             let [video, audio, data] = pieces(bytes);
-            for (codec, sound) in [(Codec::H264, Codec::Aac), (Codec::Hevc, Codec::Flac)] {
+            let codings =
+                [(Codec::H264, Codec::Aac), (Codec::Hevc, Codec::Flac), (Codec::Av1, Codec::Aac)];
+            for (codec, sound) in codings {
                 let (sample_entry, channels) = (video.clone(), 1 + u16::from(data.len() % 2 == 0));
                 let video = VideoParameters { codec, sample_entry, ..fixtures::video(77) };
                 let sample_entry = audio.clone();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use tarsier_rtp::sdp::{aac, nals, pcm};
+use tarsier_rtp::sdp::{aac, av1, nals, pcm};
 use tarsier_types::Track;
 
 use crate::description::{Description, Format};
@@ -22,6 +22,7 @@ pub(crate) fn describe(description: &Description, host: IpAddr) -> String {
         let _ = write!(sdp, "m={kind} 0 RTP/AVP {payload_type}\r\n");
         sdp.push_str(&match format {
             Format::Nal(format) => nals(format, payload_type),
+            Format::Av1(format) => av1(format, payload_type),
             Format::Aac { config, rate_hz, channels } => {
                 aac(config, *rate_hz, *channels, payload_type)
             }
@@ -38,7 +39,7 @@ pub(crate) fn describe(description: &Description, host: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::description::fixtures::{aac, description, g711};
+    use crate::description::fixtures::{self, aac, description, g711};
 
     #[test]
     fn pictures_and_sound_are_told_in_full() {
@@ -53,5 +54,8 @@ mod tests {
              sizelength=13;indexlength=3;indexdeltalength=3;config=1408\r\na=control:track2\r\n"
         );
         assert!(described(g711()).contains("a=rtpmap:97 L16/8000/1\r\n"));
+        let av1 = Description::of(&fixtures::av1(), None).unwrap();
+        let told = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 AV1/90000\r\na=fmtp:96 profile=0;level-idx=8;tier=1\r\n";
+        assert!(describe(&av1, IpAddr::from([192, 0, 2, 7])).contains(told));
     }
 }

@@ -8,6 +8,8 @@
 //!
 //! What does not belong here: files, clocks, tasks. Bytes and times come in as arguments (DESIGN sections 3 to 5).
 
+pub mod av1;
+mod bits;
 mod boxes;
 mod cut;
 mod fmp4;

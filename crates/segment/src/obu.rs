@@ -15,6 +15,8 @@ pub const FRAME_HEADER: u8 = 3;
 pub const METADATA: u8 = 5;
 /// The header of a picture, and its tiles.
 pub const FRAME: u8 = 6;
+/// Tiles out of several pictures: neither files nor RTP carry any.
+pub const TILE_LIST: u8 = 8;
 
 const HAS_EXTENSION: u8 = 0x04;
 const HAS_SIZE: u8 = 0x02;
@@ -34,6 +36,11 @@ impl<'a> Obu<'a> {
     /// `obu_type`.
     pub const fn kind(&self) -> u8 {
         (self.first >> 3) & 0x0f
+    }
+
+    /// Which layer it belongs to (`temporal_id`, `spatial_id`), where it says so.
+    pub const fn layer(&self) -> Option<u8> {
+        self.extension
     }
 
     /// A unit that stands alone and may have no size in it, as RTP carries them: then it is as long as `data`.

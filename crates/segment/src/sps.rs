@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::bits::Bits;
 use crate::nal::unescape;
 
 /// What a sequence parameter set tells.
@@ -236,51 +237,6 @@ impl Crop {
 
     fn height(&self, unit: u32) -> Option<u32> {
         self.top.checked_add(self.bottom)?.checked_mul(unit)
-    }
-}
-
-/// Bits from the most significant on, and Exp-Golomb codes (section 9.1 of H.264, 9.2 of H.265).
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        let byte = *self.bytes.get(self.at / 8)?;
-        let bit = (byte >> (7 - self.at % 8)) & 1;
-        self.at += 1;
-        Some(bit == 1)
-    }
-
-    /// At most 32 bits.
-    fn u(&mut self, count: u32) -> Option<u32> {
-        (0..count).try_fold(0_u32, |value, _| Some((value << 1) | u32::from(self.flag()?)))
-    }
-
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.at += count;
-        (self.at <= self.bytes.len() * 8).then_some(())
-    }
-
-    fn ue(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
-        }
-        Some(((1_u32 << zeros) - 1) + self.u(zeros)?)
-    }
-
-    fn se(&mut self) -> Option<i64> {
-        let code = i64::from(self.ue()?);
-        Some(if code % 2 == 1 { (code + 1) / 2 } else { -code / 2 })
     }
 }
 

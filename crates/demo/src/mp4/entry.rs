@@ -1,5 +1,6 @@
-//! `stsd`: how a track is coded (ISO/IEC 14496-12, 14496-14, 14496-15; QuickTime's audio entries).
+//! `stsd`: how a track is coded (ISO/IEC 14496-12, 14496-14, 14496-15; AV1 in ISOBMFF; QuickTime's audio entries).
 
+use tarsier_rtp::av1::Av1Format;
 use tarsier_rtp::nal::{NalCodec, NalFormat};
 
 use super::ReadMovieError;
@@ -12,6 +13,15 @@ pub(crate) enum Law {
     A,
     /// mu-law.
     Mu,
+}
+
+/// How the pictures are coded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum VideoFormat {
+    /// H.264 or H.265.
+    Nal(NalFormat),
+    /// AV1.
+    Av1(Av1Format),
 }
 
 /// How the sound is coded.
@@ -31,16 +41,22 @@ pub(super) struct AudioEntry {
 }
 
 /// The format of a picture track; `None` if a camera would not send it.
-pub(super) fn video(stsd: &[u8]) -> Result<Option<NalFormat>, ReadMovieError> {
+pub(super) fn video(stsd: &[u8]) -> Result<Option<VideoFormat>, ReadMovieError> {
     let Some((kind, entry)) = first_entry(stsd)? else { return Ok(None) };
     // VisualSampleEntry: 78 bytes of fields before the boxes.
     let inner = entry.get(78..).unwrap_or_default();
     match &kind {
         b"avc1" | b"avc3" => {
-            child(inner, *b"avcC").and_then(avc_format).ok_or(damaged("avcC")).map(Some)
+            let format = child(inner, *b"avcC").and_then(avc_format).ok_or(damaged("avcC"))?;
+            Ok(Some(VideoFormat::Nal(format)))
         }
         b"hvc1" | b"hev1" => {
-            child(inner, *b"hvcC").and_then(hevc_format).ok_or(damaged("hvcC")).map(Some)
+            let format = child(inner, *b"hvcC").and_then(hevc_format).ok_or(damaged("hvcC"))?;
+            Ok(Some(VideoFormat::Nal(format)))
+        }
+        b"av01" => {
+            let format = child(inner, *b"av1C").and_then(Av1Format::of_record);
+            format.ok_or(damaged("av1C")).map(|format| Some(VideoFormat::Av1(format)))
         }
         _ => Ok(None),
     }

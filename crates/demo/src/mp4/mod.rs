@@ -1,6 +1,6 @@
 //! Reads the sample tables of an MP4 or QuickTime file (ISO/IEC 14496-12) that lies in memory.
 //!
-//! Only what a camera can send is understood: one H.264 or H.265 track, and at most one of AAC or G.711. Bad input
+//! Only what a camera can send is understood: one H.264, H.265 or AV1 track, and at most one of AAC or G.711. Bad input
 //! gives an error, never a panic and never more memory than the file's own size warrants.
 //! What does not belong here: RTP, and fragmented files (`ffmpeg -c copy` makes a plain one of those).
 
@@ -9,7 +9,7 @@ mod entry;
 mod movie;
 mod table;
 
-pub(crate) use entry::{AudioFormat, Law};
+pub(crate) use entry::{AudioFormat, Law, VideoFormat};
 pub(crate) use movie::{AudioTrack, VideoSample, VideoTrack, read};
 
 /// Why a file cannot be a camera's film.
@@ -25,7 +25,7 @@ pub enum ReadMovieError {
     )]
     Fragmented,
     /// No track that a camera could send.
-    #[error("no H.264 or H.265 track with pictures in it")]
+    #[error("no H.264, H.265 or AV1 track with pictures in it")]
     NoVideo,
     /// A box is missing or says what cannot be.
     #[error("box {part} is missing or damaged")]

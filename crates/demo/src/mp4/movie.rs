@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use tarsier_rtp::nal::NalFormat;
-
 use super::boxes::{Fields, boxes, child};
-use super::entry::{self, AudioFormat};
+use super::entry::{self, AudioFormat, VideoFormat};
 use super::{ReadMovieError, table};
 
 /// A picture as it lies in the file. Times are ticks of the track.
@@ -24,7 +22,7 @@ pub(crate) struct VideoSample {
 #[derive(Clone, Debug)]
 pub(crate) struct VideoTrack {
     pub(crate) timescale: u32,
-    pub(crate) format: NalFormat,
+    pub(crate) format: VideoFormat,
     pub(crate) samples: Vec<VideoSample>,
 }
 
@@ -187,16 +185,21 @@ fn audio_track(file: &[u8], track: &RawTrack<'_>) -> Result<Option<AudioTrack>, 
 
 #[cfg(test)]
 mod tests {
-    use tarsier_rtp::nal::NalCodec;
+    use tarsier_rtp::nal::{NalCodec, NalFormat};
 
     use super::*;
     use crate::mp4::entry::Law;
     use crate::samples;
 
+    fn nal(video: &VideoTrack) -> &NalFormat {
+        let VideoFormat::Nal(format) = &video.format else { panic!("{:?}", video.format) };
+        format
+    }
+
     #[test]
     fn the_samples_are_read_as_they_were_made() {
         let main = read(samples::DRIVEWAY_MAIN).unwrap();
-        assert_eq!(main.video.format.codec, NalCodec::Avc);
+        assert_eq!(nal(&main.video).codec, NalCodec::Avc);
         assert_eq!(main.video.samples.len(), 400, "16 s of 25 pictures");
         let keyframes = main.video.samples.iter().filter(|sample| sample.is_keyframe).count();
         assert_eq!(keyframes, 8, "one keyframe each 2 s");
@@ -209,8 +212,8 @@ mod tests {
         );
 
         let tiny = read(samples::TINY_HEVC_MULAW).unwrap();
-        assert_eq!(tiny.video.format.codec, NalCodec::Hevc);
-        assert_eq!(tiny.video.format.parameter_sets.len(), 3, "VPS, SPS and PPS");
+        assert_eq!(nal(&tiny.video).codec, NalCodec::Hevc);
+        assert_eq!(nal(&tiny.video).parameter_sets.len(), 3, "VPS, SPS and PPS");
         let audio = tiny.audio.unwrap();
         assert_eq!(audio.format, AudioFormat::G711 { law: Law::Mu });
         assert_eq!((audio.sample_rate_hz, audio.units.len()), (8000, 500), "10 s of 20 ms");
@@ -223,6 +226,12 @@ mod tests {
         );
         let first_shown = b_frames.video.samples.iter().map(|sample| sample.pts).min();
         assert_eq!(first_shown, Some(0), "the edit list takes the reordering delay away");
+
+        let av1 = read(samples::TINY_AV1_AAC).unwrap();
+        let VideoFormat::Av1(format) = &av1.video.format else { panic!("{:?}", av1.video.format) };
+        assert_eq!((format.profile(), format.level_idx(), format.tier()), (0, 0, 0));
+        assert_eq!(av1.video.samples.len(), 200, "8 s of 25 pictures");
+        assert!(av1.audio.is_some());
     }
 
     #[test]

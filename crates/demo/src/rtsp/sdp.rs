@@ -1,12 +1,12 @@
-//! The description of a stream (RFC 4566, with the formats of RFC 6184, 7798, 3640 and 3551).
+//! The description of a stream (RFC 4566, with the formats of RFC 6184, 7798, 3640 and 3551, and AV1).
 
 use std::fmt::Write as _;
 
-use tarsier_rtp::nal::NalCodec;
-use tarsier_rtp::sdp::{aac, nals, pcm};
+use tarsier_rtp::nal::{NalCodec, NalFormat};
+use tarsier_rtp::sdp::{aac, av1, nals, pcm};
 
 use crate::film::{Film, Sound, VIDEO_PAYLOAD_TYPE};
-use crate::mp4::{AudioFormat, Law};
+use crate::mp4::{AudioFormat, Law, VideoFormat};
 use crate::playout::FilmTrack;
 use crate::quirks::{ParameterSetsIn, Quirks, Tracks};
 
@@ -33,19 +33,23 @@ pub(super) fn describe(film: &Film, host: &str, quirks: &Quirks) -> String {
 fn video(sdp: &mut String, film: &Film, sets: ParameterSetsIn) {
     let pt = VIDEO_PAYLOAD_TYPE;
     let _ = write!(sdp, "m=video 0 RTP/AVP {pt}\r\n");
-    if sets == ParameterSetsIn::Band {
-        let name = match film.pictures.format.codec {
-            NalCodec::Avc => "H264",
-            NalCodec::Hevc => "H265",
-        };
-        let _ = write!(sdp, "a=rtpmap:{pt} {name}/90000\r\na=fmtp:{pt} packetization-mode=1\r\n");
-    } else {
-        sdp.push_str(&nals(&film.pictures.format, pt));
-    }
+    sdp.push_str(&match &film.pictures.format {
+        VideoFormat::Nal(format) if sets == ParameterSetsIn::Band => without_sets(format, pt),
+        VideoFormat::Nal(format) => nals(format, pt),
+        VideoFormat::Av1(format) => av1(format, pt),
+    });
     let pictures = i64::try_from(film.pictures.units.len()).unwrap_or(i64::MAX);
     let millifps = 1000 * pictures * i64::from(film.pictures.timescale) / film.pictures.length;
     let _ = write!(sdp, "a=framerate:{}.{:03}\r\n", millifps / 1000, millifps % 1000);
     let _ = write!(sdp, "a=control:{}\r\n", FilmTrack::Video.control());
+}
+
+fn without_sets(format: &NalFormat, pt: u8) -> String {
+    let name = match format.codec {
+        NalCodec::Avc => "H264",
+        NalCodec::Hevc => "H265",
+    };
+    format!("a=rtpmap:{pt} {name}/90000\r\na=fmtp:{pt} packetization-mode=1\r\n")
 }
 
 fn audio_format(sound: &Sound, pt: u8) -> String {

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::tracks::{AudioTrack, VideoTrack};
+use super::units::Units;
 use super::{RtspSource, Timeouts};
 use crate::problem::{self, Login, Stage};
 use crate::redact::Redactor;
@@ -92,7 +93,7 @@ struct Opening<'a> {
 }
 
 struct Opened {
-    session: retina::client::Demuxed,
+    session: Units,
     video: VideoTrack,
     audio: Option<AudioTrack>,
 }
@@ -153,7 +154,8 @@ impl Opening<'_> {
             .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::ProcessPackets);
         let session =
             session.play(playing).await.map_err(|failed| self.failed(&failed, Stage::Setup))?;
-        let session = session.demuxed().map_err(|failed| self.failed(&failed, Stage::Setup))?;
+        let session = Units::new(session, &video, audio.as_ref())
+            .map_err(|failed| self.failed(&failed, Stage::Setup))?;
         Ok(Opened { session, video, audio })
     }
 

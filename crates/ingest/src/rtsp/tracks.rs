@@ -1,9 +1,9 @@
-//! What the two tracks of a session are coded with, from retina's words into ours.
+//! What the two tracks of a session are coded with, from retina's words into ours; AV1 tells it in the stream alone.
 
 use bytes::Bytes;
 use retina::client::Stream;
 use retina::codec::ParametersRef;
-use tarsier_segment::{nal, sample_entry};
+use tarsier_segment::{av1, nal, sample_entry};
 use tarsier_types::{AudioParameters, Codec, Ticks, VideoParameters};
 use tarsier_wire::Problem;
 
@@ -35,8 +35,12 @@ impl Picture {
     }
 }
 
-/// By the types of its NAL units: ITU-T H.264 table 7-1, H.265 table 7-1.
+/// By the types of its NAL units: ITU-T H.264 table 7-1, H.265 table 7-1. AV1 has its own rule.
 fn picture(codec: Codec, data: &[u8]) -> Option<Picture> {
+    if codec == Codec::Av1 {
+        let kind = if av1::is_random_access_point(data) { Picture::Key } else { Picture::Other };
+        return av1::has_picture(data).then_some(kind);
+    }
     let kind = |unit| match codec {
         Codec::H264 => match nal::h264_type(unit)? {
             5 => Some(Picture::Key),
@@ -77,6 +81,7 @@ impl VideoTrack {
         let codec = match (stream.media(), stream.encoding_name()) {
             ("video", "h264") => Codec::H264,
             ("video", "h265") => Codec::Hevc,
+            ("video", "av1") => Codec::Av1,
             _ => return None,
         };
         Some(Self {
@@ -97,20 +102,35 @@ impl VideoTrack {
         picture(self.codec, data)
     }
 
-    /// The parameter sets of the stream, if they are known and others than before.
+    /// The parameter sets of the stream, as they are at a keyframe, if they are known and others than before.
     pub(super) fn read_parameters(
         &mut self,
         stream: &Stream,
+        keyframe: &[u8],
     ) -> Result<Option<VideoParameters>, SourceError> {
+        let parameters = match self.codec {
+            Codec::Av1 => self.of_sequence_header(keyframe),
+            _ => self.of_retina(stream)?,
+        };
+        self.reread &= parameters.is_none();
+        Ok(parameters.filter(|parameters| self.parameters.as_ref() != Some(parameters)))
+    }
+
+    fn of_sequence_header(&self, keyframe: &[u8]) -> Option<VideoParameters> {
+        let (entry, header) = av1::sample_entry(keyframe)?;
+        let millifps = self.millifps_in_sdp.or(header.nominal_millifps);
+        sample_entry::video_parameters(entry, millifps)
+    }
+
+    fn of_retina(&self, stream: &Stream) -> Result<Option<VideoParameters>, SourceError> {
         let Some(ParametersRef::Video(found)) = stream.parameters() else { return Ok(None) };
-        self.reread = false;
         let entry =
             found.mp4_sample_entry().build().map_err(|error| cannot_read(&error.to_string()))?;
         let (width, height) = found.pixel_dimensions();
         let size = |pixels: u32| {
             u16::try_from(pixels).map_err(|_| cannot_read("a picture wider than 65535 pixels"))
         };
-        let parameters = VideoParameters {
+        Ok(Some(VideoParameters {
             codec: self.codec,
             rfc6381: found.rfc6381_codec().to_owned(),
             width: size(width)?,
@@ -119,8 +139,7 @@ impl VideoTrack {
                 .millifps_in_sdp
                 .or_else(|| found.frame_rate().and_then(millifps_of_ratio)),
             sample_entry: Bytes::from(entry),
-        };
-        Ok((self.parameters.as_ref() != Some(&parameters)).then_some(parameters))
+        }))
     }
 
     pub(super) fn set_parameters(
@@ -278,6 +297,13 @@ mod tests {
         assert_eq!(h264(&[0x09, 0x06, 0x65, 0x65]), Some(Picture::Key), "several slices");
         assert_eq!(h264(&[0x65, 0x41]), Some(Picture::Other), "one slice needs another picture");
         assert_eq!(h264(&[0x09]), None);
+        let av1 = |obus: &[u8]| picture(Codec::Av1, obus);
+        let header = [0x0a, 10, 0, 0, 0, 3, 0x2d, 0xff, 0xcd, 0xaf, 0x90, 4];
+        let frame = |first| [0x32, 2, first, 0];
+        assert_eq!(av1(&[&header[..], &frame(0x10)].concat()), Some(Picture::Key));
+        assert_eq!(av1(&frame(0x10)), Some(Picture::Other), "nothing tells of the sequence");
+        assert_eq!(av1(&[&header[..], &frame(0x30)].concat()), Some(Picture::Other));
+        assert_eq!(av1(&header), None);
     }
 
     #[test]

@@ -154,6 +154,84 @@ async fn g711_comes_out_as_flac_beside_the_pictures() {
     );
 }
 
+/// What FFmpeg made of 25 pictures of AV1, three of them keyframes (`tests/fixtures/README.md`).
+fn av1_of_ffmpeg() -> Vec<Send> {
+    let mut rest = &include_bytes!("../../../../tests/fixtures/ffmpeg_hidden_96x64.rtp")[..];
+    let mut script = Vec::new();
+    while let Some(([b'$', 0, high, low], behind)) = rest.split_first_chunk() {
+        let (packet, behind) = behind.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+        let timestamp = u32::from_be_bytes(packet[4..8].try_into().unwrap());
+        let marker = packet[1] & 0x80 != 0;
+        script.push(Send::Rtp(0, sequence, timestamp, marker, packet[12..].to_vec()));
+        rest = behind;
+    }
+    script
+}
+
+const AV1: &str = "m=video 0 RTP/AVP 96\na=rtpmap:96 AV1/90000\n\
+                   a=fmtp:96 profile=0;level-idx=0;tier=0\na=control:video";
+
+#[tokio::test]
+async fn av1_that_ffmpeg_sends_comes_out_picture_by_picture() {
+    let (_fake, mut source) = camera(AV1, av1_of_ffmpeg()).await;
+    let (events, error) = all(&mut source).await;
+    assert_eq!(error.problem, Problem::Disconnected);
+    let [SourceEvent::Parameters(sets), SourceEvent::NewRun { .. }, SourceEvent::Unit(_), ..] =
+        &events[..]
+    else {
+        panic!("{:?}", &events[..3]);
+    };
+    assert_eq!((sets.video.codec, sets.video.width, sets.video.height), (Codec::Av1, 96, 64));
+    assert_eq!(sets.video.rfc6381, "av01.0.00M.08");
+    assert_eq!(events.len(), 2 + 25, "no anomaly, and the parameters once: {events:?}");
+    for (unit, number) in units(&events, Track::Video).iter().zip(0_i64..) {
+        assert_eq!((unit.pts, unit.dts.0), (Pts(number * 9_000), number * 9_000));
+        assert_eq!(unit.is_keyframe, number % 10 == 0, "picture {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_packet_of_av1_costs_its_picture_and_is_counted() {
+    let mut script = av1_of_ffmpeg();
+    // The second packet of the first keyframe that is not the stream's first.
+    let later =
+        |packet: &Send| matches!(packet, Send::Rtp(_, _, _, _, payload) if payload[0] & 0x08 != 0);
+    let keyframe = script.iter().skip(1).position(later).unwrap() + 1;
+    script.remove(keyframe + 1);
+    let (_fake, mut source) = camera(AV1, script).await;
+    let (events, _) = all(&mut source).await;
+    let lost = events.iter().position(|it| *it == SourceEvent::Anomaly(Anomaly::PacketsLost(1)));
+    assert_eq!(events[lost.unwrap() + 1], SourceEvent::Anomaly(Anomaly::BrokenUnit));
+    let shown: Vec<i64> =
+        units(&events, Track::Video).iter().map(|unit| unit.pts.0 / 9_000).collect();
+    assert_eq!(shown, (0..25).filter(|number| *number != 10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn g711_comes_out_beside_av1_as_beside_other_pictures() {
+    let (mut script, mut n) = (Vec::new(), 0_u16);
+    for packet in av1_of_ffmpeg() {
+        let ends_picture = matches!(packet, Send::Rtp(_, _, _, true, _));
+        script.push(packet);
+        if ends_picture {
+            let bytes = (0..=255).cycle().skip(usize::from(n)).step_by(7).take(800).collect();
+            script.push(Send::Rtp(2, n, 5_000 + u32::from(n) * 800, true, bytes));
+            n += 1;
+        }
+    }
+    let (_fake, mut source) = camera(&format!("{AV1}\n{ALAW}"), script).await;
+    assert_eq!(source.sound_as_sent(), Some(Codec::PcmAlaw));
+    let (events, _) = all(&mut source).await;
+    assert_eq!(units(&events, Track::Video).len(), 25);
+    let sound = units(&events, Track::Audio);
+    assert_eq!(sound.len(), 25 * 800 / 512, "whole blocks of 512 samples");
+    assert!(
+        sound.windows(2).all(|two| (two[1].pts - two[0].pts).0 == 5_760),
+        "64 ms from one to the next"
+    );
+}
+
 #[tokio::test]
 async fn a_change_of_size_is_said_before_its_keyframe() {
     let mut script = pictures(0..10, 10);
