@@ -82,11 +82,17 @@ fn put(kind: u8, layer: Option<u8>, payload: &[u8], out: &mut BytesMut) {
     tarsier_segment::obu::Obu::alone(&bytes).unwrap().put(out);
 }
 
-/// A temporal unit of these OBUs: kind, and how long it is.
+/// What is inside the sequence header of [`STREAM`].
+const SEQUENCE: [u8; 10] = [0, 0, 0, 3, 0x2d, 0xff, 0xcd, 0xaf, 0x90, 4];
+
+/// A temporal unit of these OBUs: kind, and how long it is. A picture among them is a keyframe by its first bits.
 fn unit(obus: &[(u8, usize)]) -> Vec<u8> {
     let mut out = BytesMut::new();
     for (kind, length) in obus {
-        put(*kind, None, &vec![0x10 | kind; *length], &mut out);
+        match *kind {
+            SEQUENCE_HEADER => put(SEQUENCE_HEADER, None, &SEQUENCE, &mut out),
+            kind => put(kind, None, &vec![0x10 | kind; *length], &mut out),
+        }
     }
     out.to_vec()
 }
@@ -119,7 +125,7 @@ fn what_we_send_is_what_went_into_it() {
 #[test]
 fn packets_are_filled_and_say_what_they_hold() {
     let of = |obus: &[(u8, usize)]| headers(&send(&[unit(obus)]));
-    let sequence = (SEQUENCE_HEADER, 10);
+    let sequence = (SEQUENCE_HEADER, SEQUENCE.len());
     assert_eq!(of(&[sequence, (FRAME, 200)]), "2N.", "a keyframe");
     assert_eq!(of(&[(FRAME, 200)]), "1.");
     assert_eq!(of(&[(FRAME, 1396)]), "1.", "as much as fits");
