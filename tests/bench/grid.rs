@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use tarsier_tests::hub::{HubOptions, HubProcess};
 
 use crate::Options;
@@ -23,6 +24,10 @@ const SECONDS: u64 = 600;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
     let listed = options.cameras.unwrap_or(LISTED);
     let seconds = options.seconds.unwrap_or(SECONDS);
+    let way = match options.way {
+        None => "both",
+        Some(way) => way.in_page().context("--way mse or webrtc: the grid goes no other way")?,
+    };
     let (main, sub) = films(Path::new("target/bench")).await?;
     let cameras = Cameras::start(listed, &main, &sub).await?;
     let folder = tempfile::tempdir()?;
@@ -35,6 +40,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Table> {
         ("TARSIER_SECONDS", seconds.to_string()),
         ("TARSIER_LISTED", listed.to_string()),
         ("TARSIER_SHOWN", SHOWN.min(listed).to_string()),
+        ("TARSIER_WAY", way.to_owned()),
     ];
     let said = browser::run("grid.mjs", &hub, &environment).await?;
     let after = cpu();

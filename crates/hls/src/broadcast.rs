@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tarsier_live::viewer::Next;
-use tarsier_types::{AccessUnit, Mono, ParameterSets, StreamKind, Ticks, Track};
+use tarsier_types::{AccessUnit, Dts, Mono, ParameterSets, StreamKind, Ticks, Track, UtcMs};
 
 use crate::cut::{Cut, Cutter};
 use crate::name::{File, FileName};
@@ -200,10 +200,11 @@ impl<N: Clone> Broadcast<N> {
                     units.push(unit);
                     return Change::Nothing;
                 }
-                let pictures = units.iter().filter(|unit| unit.track == Track::Video);
-                let times: Vec<_> = pictures.map(|unit| unit.dts).collect();
+                let pictures = || units.iter().filter(|unit| unit.track == Track::Video);
+                let times: Vec<_> = pictures().map(|unit| unit.dts).collect();
                 let pace = Pace::of(&times, unit.dts);
-                let mut cutter = Cutter::new(pace);
+                let arrived = pictures().next().map_or(unit.arrived, |first| first.arrived);
+                let mut cutter = Cutter::new(pace, media_time(arrived));
                 cutter.sound(self.sound.clone());
                 let units = std::mem::take(units).into_iter().chain([unit]);
                 let cuts = units.flat_map(|unit| cutter.push(unit)).collect();
@@ -349,11 +350,19 @@ impl<N: Clone> Broadcast<N> {
     }
 }
 
+/// Media time and the numbers of segments count from here.
+const YEAR_2026_MS: i64 = 1_767_225_600_000;
+
 /// The number of the first segment of a playlist that begins now: seconds, because no segment is much shorter
 /// than one, and below 2^31 for players that count in 32 bits.
-pub(crate) fn first_segment(now: tarsier_types::UtcMs) -> u64 {
-    const YEAR_2026_MS: i64 = 1_767_225_600_000;
+pub(crate) fn first_segment(now: UtcMs) -> u64 {
     u64::try_from((now.0 - YEAR_2026_MS) / 1000).unwrap_or_default()
+}
+
+/// Where media time begins: by the wall clock, so that a player finds a moment at the same time in main and sub, whichever
+/// was asked for first (RFC 8216bis section 6.2.4), and later in a playlist that begins anew.
+fn media_time(arrived: UtcMs) -> Dts {
+    Dts(Ticks::from_millis((arrived.0 - YEAR_2026_MS).max(0)).0)
 }
 
 #[cfg(test)]

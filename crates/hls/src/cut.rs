@@ -65,7 +65,8 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    pub(crate) fn new(pace: Pace) -> Self {
+    /// Its clock begins there.
+    pub(crate) fn new(pace: Pace, begins: Dts) -> Self {
         Self {
             pace,
             builder: FragmentBuilder::new(Dts(0), 0),
@@ -74,10 +75,10 @@ impl Cutter {
             shifted_at: Dts(0),
             sounds: VecDeque::new(),
             sound: None,
-            heard_until: Dts(0),
-            silent_until: Dts(0),
-            reached: Dts(0),
-            part_start: Dts(0),
+            heard_until: begins,
+            silent_until: begins,
+            reached: begins,
+            part_start: begins,
             segment: None,
             cuts: Vec::new(),
         }
@@ -262,7 +263,8 @@ mod tests {
     fn cut(script: &str) -> String {
         let times: Vec<Dts> = (0..25).map(|n| Dts(n * PICTURE)).collect();
         let pace = Pace::of(&times, Dts(25 * PICTURE));
-        let (mut cutter, mut dts, mut shown) = (Cutter::new(pace), Dts(900_000), String::new());
+        let (mut cutter, mut dts, mut shown) =
+            (Cutter::new(pace, Dts(0)), Dts(900_000), String::new());
         for step in script.chars() {
             let cuts = match step {
                 'K' | 'f' => {
@@ -351,7 +353,8 @@ mod tests {
     #[test]
     fn media_time_goes_on_whatever_the_camera_says() {
         let pace = Pace::of(&[Dts(0), Dts(3600)], Dts(7200));
-        let mut cutter = Cutter::new(pace);
+        let begins = Dts(1 << 45);
+        let mut cutter = Cutter::new(pace, begins);
         let mut parts = Vec::new();
         for (dts, ends) in
             [(900_000, false), (903_600, true), (5, false), (3605, false), (999_999, true)]
@@ -365,7 +368,7 @@ mod tests {
                 _ => None,
             }));
         }
-        let mut reached = 0;
+        let mut reached = begins.0;
         for part in &parts {
             let at = part.bytes.windows(4).position(|bytes| bytes == b"tfdt").unwrap() + 8;
             let start = i64::from_be_bytes(part.bytes[at..at + 8].try_into().unwrap());
@@ -379,7 +382,7 @@ mod tests {
     /// `h` they do not, `p` 0.9 s pass without a picture.
     fn heard(script: &str) -> Vec<(Vec<u32>, Vec<u32>)> {
         let times: Vec<Dts> = (0..25).map(|n| Dts(n * PICTURE)).collect();
-        let mut cutter = Cutter::new(Pace::of(&times, Dts(25 * PICTURE)));
+        let mut cutter = Cutter::new(Pace::of(&times, Dts(25 * PICTURE)), Dts(0));
         let silence = Silence { data: Bytes::from_static(b"0"), span: Ticks(1800) };
         cutter.sound(Some(Sound { rate_hz: 8000, silence }));
         let (mut picture, mut sound) = (Dts(900_000 - PICTURE), Dts(900_000));

@@ -45,6 +45,15 @@ impl Way {
         }
     }
 
+    /// As a page is told it; none for the way that our pages do not go.
+    pub(crate) const fn in_page(self) -> Option<&'static str> {
+        match self {
+            Self::MediaSource => Some("mse"),
+            Self::WebRtc => Some("webrtc"),
+            Self::LlHls => None,
+        }
+    }
+
     const fn script(self) -> (&'static str, &'static str) {
         match self {
             Self::MediaSource => ("live.mjs", "mse"),

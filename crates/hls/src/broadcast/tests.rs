@@ -190,6 +190,41 @@ fn a_playlist_keeps_the_rules_whatever_happens_to_the_camera() {
     }
 }
 
+/// When each segment's media time begins, in ticks, by its date.
+fn media_times(scene: &Scene) -> Vec<(String, u64)> {
+    let of = |segment: &rules::Segment| {
+        let Look::Is(bytes) = scene.file(&segment.parts.first()?.uri) else { return None };
+        let at = bytes.windows(4).position(|bytes| bytes == b"tfdt")? + 8;
+        let begins = u64::from_be_bytes(bytes[at..at + 8].try_into().ok()?);
+        Some((segment.date.clone(), begins))
+    };
+    scene.seen().segments.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_moment_has_the_same_media_time_in_main_and_sub_whichever_was_asked_for_first() {
+    let (mut main, mut sub) = (Scene::new(40), Scene::new(40));
+    main.play(&gops(25, 25));
+    sub.at += 20 * Ticks::PER_SECOND;
+    sub.play(&gops(5, 25));
+    let (main, sub) = (media_times(&main), media_times(&sub));
+    let shared: Vec<_> =
+        sub.iter().filter(|(date, _)| main.iter().any(|it| it.0 == *date)).collect();
+    assert!(shared.len() >= 3, "{main:?} {sub:?}");
+    assert!(shared.into_iter().all(|segment| main.contains(segment)), "{main:?} {sub:?}");
+}
+
+#[test]
+fn a_playlist_that_begins_anew_has_later_media_times() {
+    let (mut before, mut after) = (Scene::new(40), Scene::new(40));
+    before.play(&gops(5, 25));
+    after.at = before.at + 60 * Ticks::PER_SECOND;
+    after.play(&gops(5, 25));
+    let (before, after) = (media_times(&before), media_times(&after));
+    let apart = after[0].1 - before.last().expect("a segment").1;
+    assert!((59..66).contains(&(apart / 90_000)), "{before:?} {after:?}");
+}
+
 #[test]
 fn parts_and_segment_are_the_same_bytes_and_media_begins_with_the_init() {
     let mut scene = Scene::new(40);

@@ -115,7 +115,7 @@ const OTHERS = { both: [], mse: ["RTCPeerConnection"], webrtc: ["MediaSource", "
 
 const { browser, page } = await open(SMALLEST);
 await page.addInitScript(install);
-await page.addInitScript(keepFrom, OTHERS[process.env.TARSIER_WAY ?? "both"]);
+await page.addInitScript(keepFrom, OTHERS[process.env.TARSIER_WAY]);
 await page.goto(told.url);
 await page.waitForFunction((count) => document.querySelectorAll("[data-tile]").length === count, listed);
 
